@@ -1,0 +1,3 @@
+//! Keeps who may use which cloud data service in Git: a Kubernetes operator.
+
+pub mod plan;

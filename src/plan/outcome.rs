@@ -1,0 +1,126 @@
+//! Why a claim rests: the condition's reason, the event's reason, the metric's label.
+
+/// Why a claim rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The principal holds the access.
+    Granted,
+    /// The principal holds the access because others granted it: deleting the object will not revoke it.
+    AlreadyHeld,
+    /// Work is under way.
+    Progressing,
+    /// The cloud asks for fewer requests.
+    Throttled,
+    /// The cloud did not answer, or said that it cannot right now.
+    CloudUnavailable,
+    /// The target cannot be changed right now.
+    TargetNotReady,
+    /// The cloud answered what cannot be relied on.
+    UnexpectedReply,
+    /// There is no such account object.
+    AccountNotFound,
+    /// The account object cannot be used as it is.
+    AccountNotReady,
+    /// The Secret with the credentials is missing.
+    SecretNotFound,
+    /// The cloud does not accept the credentials.
+    CredentialsRejected,
+    /// The cloud knows no such target.
+    TargetNotFound,
+    /// The cloud knows no such principal.
+    PrincipalNotFound,
+    /// Somebody else holds what can be held only once.
+    Conflict,
+    /// The spec asks for something that cannot be.
+    InvalidSpec,
+    /// The account may not do this.
+    AccessDenied,
+    /// The cloud refused, for a reason of its own.
+    Rejected,
+}
+
+/// What an outcome means for whoever waits for the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The cloud matches the spec.
+    Ready,
+    /// It will be tried again; nobody has to do anything yet.
+    Waiting,
+    /// What is missing may be on its way in the same commit: waiting at first, then stalled.
+    WaitingThenStalled,
+    /// Somebody has to change something.
+    Stalled,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 17] = [
+        Self::Granted,
+        Self::AlreadyHeld,
+        Self::Progressing,
+        Self::Throttled,
+        Self::CloudUnavailable,
+        Self::TargetNotReady,
+        Self::UnexpectedReply,
+        Self::AccountNotFound,
+        Self::AccountNotReady,
+        Self::SecretNotFound,
+        Self::CredentialsRejected,
+        Self::TargetNotFound,
+        Self::PrincipalNotFound,
+        Self::Conflict,
+        Self::InvalidSpec,
+        Self::AccessDenied,
+        Self::Rejected,
+    ];
+
+    /// Its name, as conditions and events spell it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Granted => "Granted",
+            Self::AlreadyHeld => "AlreadyHeld",
+            Self::Progressing => "Progressing",
+            Self::Throttled => "Throttled",
+            Self::CloudUnavailable => "CloudUnavailable",
+            Self::TargetNotReady => "TargetNotReady",
+            Self::UnexpectedReply => "UnexpectedReply",
+            Self::AccountNotFound => "AccountNotFound",
+            Self::AccountNotReady => "AccountNotReady",
+            Self::SecretNotFound => "SecretNotFound",
+            Self::CredentialsRejected => "CredentialsRejected",
+            Self::TargetNotFound => "TargetNotFound",
+            Self::PrincipalNotFound => "PrincipalNotFound",
+            Self::Conflict => "Conflict",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::AccessDenied => "AccessDenied",
+            Self::Rejected => "Rejected",
+        }
+    }
+
+    /// What it means for whoever waits for the object.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match self {
+            Self::Granted | Self::AlreadyHeld => Class::Ready,
+            Self::Progressing
+            | Self::Throttled
+            | Self::CloudUnavailable
+            | Self::TargetNotReady
+            | Self::UnexpectedReply => Class::Waiting,
+            Self::AccountNotFound
+            | Self::AccountNotReady
+            | Self::SecretNotFound
+            | Self::CredentialsRejected
+            | Self::TargetNotFound
+            | Self::PrincipalNotFound => Class::WaitingThenStalled,
+            Self::Conflict | Self::InvalidSpec | Self::AccessDenied | Self::Rejected => Class::Stalled,
+        }
+    }
+
+    /// The outcome with that name.
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.reason() == reason)
+    }
+}
