@@ -1,0 +1,242 @@
+//! Writes to a queue's list of users. The vendor's page is "Granting Users with the Queue Usage Permission".
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use http::Method;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Authorization, Dli, QueueUser, QueueUsers, queue_name, wire};
+use crate::clouds::huawei::request::{Call, target};
+use crate::clouds::transport::EXCHANGE_TIMEOUT;
+use crate::clouds::{CloudError, Fault, IN_FLIGHT};
+
+/// Until when, after the changes were asked for, a write may be sent.
+const FIRST_WINDOW: Duration = Duration::from_secs(20);
+/// Until when a write may be sent that follows from a refusal.
+const REPAIR_WINDOW: Duration = Duration::from_secs(25);
+const _: () = assert!(REPAIR_WINDOW.as_secs() + EXCHANGE_TIMEOUT.as_secs() < IN_FLIGHT.as_secs());
+/// Writes at once; fewer than the account's calls at once, so that the lists of other queues get their turns.
+const WRITES_AT_ONCE: usize = 3;
+
+/// What one call does to the privileges that a user has on a queue. In the order in which the calls are made: what takes
+/// away goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Action {
+    /// Takes these away and leaves others alone.
+    Revoke,
+    /// Replaces all. The only one that may be repeated by definition, and the only one that overwrites what others did.
+    Update,
+    /// Adds these and leaves others alone.
+    Grant,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Update => "update",
+            Self::Grant => "grant",
+        }
+    }
+
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke queue privileges",
+            Self::Update => "update queue privileges",
+            Self::Grant => "grant queue privileges",
+        }
+    }
+}
+
+impl Authorization {
+    fn added(&self) -> BTreeSet<String> {
+        &self.after - &self.before
+    }
+
+    fn removed(&self) -> BTreeSet<String> {
+        &self.before - &self.after
+    }
+
+    /// The call that makes the change, and the privileges it names; none if there is nothing to change.
+    fn action(&self) -> Option<(Action, BTreeSet<String>)> {
+        let (added, removed) = (self.added(), self.removed());
+        match (added.is_empty(), removed.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some((Action::Grant, added)),
+            (true, false) => Some((Action::Revoke, removed)),
+            (false, false) => Some((Action::Update, self.after.clone())),
+        }
+    }
+
+    /// Does the user hold what was to be added, and nothing of what was to be removed?
+    fn holds(&self, now: &BTreeSet<String>) -> bool {
+        self.added().is_subset(now) && self.removed().is_disjoint(now)
+    }
+}
+
+impl Dli {
+    /// Makes the changes; the results are in the order of `changes`. Takes less than [`IN_FLIGHT`], and nothing that it
+    /// sent lands later; changes whose turn does not come in time are not sent, and [`CloudError::Throttled`].
+    ///
+    /// Call it right after [`Dli::users`]: a change that both adds and removes replaces the user's privileges, and would
+    /// erase what was granted since. Removals are sent first.
+    ///
+    /// Whether the cloud refuses to grant what is held, or to revoke what is not, is unverified. So after a refusal the
+    /// list is read once: where it shows what was wanted, all is well; else the user's privileges, as they are now, with
+    /// the change made, are sent as a replacement. An administrator's row is never written.
+    pub async fn authorize(&self, queue: &str, changes: &[Authorization]) -> Vec<Result<(), CloudError>> {
+        let start = Instant::now();
+        let mut results: Vec<Result<(), CloudError>> = vec![Ok(()); changes.len()];
+        let mut writes = Vec::new();
+        for (index, change) in changes.iter().enumerate() {
+            match (change.action(), sendable(queue, change)) {
+                (None, _) => {}
+                (Some(_), Err(error)) => results[index] = Err(error),
+                (Some((action, privileges)), Ok(queue)) => {
+                    writes.push(Write { index, queue, user: change.user.clone(), action, privileges });
+                }
+            }
+        }
+        writes.sort_by_key(|write| write.action);
+        let mut refused = Vec::new();
+        for (index, result) in self.write_all(writes, start + FIRST_WINDOW).await {
+            if let Err(CloudError::Rejected { .. } | CloudError::PrincipalNotFound { .. }) = result {
+                refused.push(index);
+            }
+            results[index] = result;
+        }
+        if !refused.is_empty() {
+            refused.sort_unstable();
+            self.repair(queue, changes, &refused, &mut results, start + REPAIR_WINDOW).await;
+        }
+        results
+    }
+
+    /// Looks again after a refusal, and replaces the privileges where it was not for nothing.
+    async fn repair(
+        &self,
+        queue: &str,
+        changes: &[Authorization],
+        refused: &[usize],
+        results: &mut [Result<(), CloudError>],
+        send_by: Instant,
+    ) {
+        let Ok(queue) = queue_name(Action::Update.operation(), queue) else {
+            return;
+        };
+        let users = match self.read_users(&queue, send_by).await {
+            Ok(QueueUsers::Users(users)) => users,
+            Ok(QueueUsers::QueueGone) => {
+                for &index in refused {
+                    let fault = Fault::of(Action::Update.operation(), "the queue is gone");
+                    results[index] = Err(CloudError::TargetNotFound { fault });
+                }
+                return;
+            }
+            Err(error) => {
+                for &index in refused {
+                    results[index] = Err(error.clone());
+                }
+                return;
+            }
+        };
+        let mut writes = Vec::new();
+        for &index in refused {
+            let change = &changes[index];
+            let nothing = BTreeSet::new();
+            let now = users.iter().find(|row| row.name == change.user).map_or(&nothing, |row| &row.privileges);
+            if change.holds(now) {
+                results[index] = Ok(());
+            } else if !is_admin(&users, &change.user) && matches!(results[index], Err(CloudError::Rejected { .. })) {
+                let privileges = &(now - &change.removed()) | &change.added();
+                let user = change.user.clone();
+                writes.push(Write { index, queue: queue.clone(), user, action: Action::Update, privileges });
+            }
+        }
+        // Those that only remove go first, again.
+        writes.sort_by_key(|write| !changes[write.index].added().is_empty());
+        for (index, result) in self.write_all(writes, send_by).await {
+            results[index] = result;
+        }
+    }
+
+    /// Makes the calls, some at a time, starting them in order.
+    async fn write_all(&self, writes: Vec<Write>, send_by: Instant) -> Vec<(usize, Result<(), CloudError>)> {
+        let calls = writes.into_iter().map(|write| async move { (write.index, self.write(&write, send_by).await) });
+        stream::iter(calls).buffer_unordered(WRITES_AT_ONCE).collect().await
+    }
+
+    async fn write(&self, write: &Write, send_by: Instant) -> Result<(), CloudError> {
+        let segments = ["v1.0", self.session.project_id(), "queues", "user-authorization"];
+        let body = json!({
+            "queue_name": write.queue,
+            "user_name": write.user,
+            "action": write.action.name(),
+            "privileges": write.privileges,
+        });
+        let call = Call::get(write.action.operation(), target(&segments, &[]), send_by).with_body(Method::PUT, &body);
+        match self.session.call(&call).await {
+            Ok(answer) => wire::written(&answer),
+            Err(error) => Err(about_the_user(error, &write.queue, &write.user)),
+        }
+    }
+}
+
+/// One call to make.
+struct Write {
+    /// Of the change that it makes.
+    index: usize,
+    queue: String,
+    user: String,
+    action: Action,
+    privileges: BTreeSet<String>,
+}
+
+/// Refuses what must never be sent; returns the queue's name as the cloud stores it.
+fn sendable(queue: &str, change: &Authorization) -> Result<String, CloudError> {
+    let operation = change.action().map_or(Action::Update, |(action, _)| action).operation();
+    let refused = |message| Err(CloudError::Rejected { fault: Fault::of(operation, message) });
+    if change.before.contains(wire::ALL) || change.after.contains(wire::ALL) {
+        return refused("not sent: an administrator's privileges cannot be changed");
+    }
+    if change.user.is_empty() {
+        return refused("not sent: no user is named");
+    }
+    queue_name(operation, queue)
+}
+
+/// Whether the cloud tells `Ann` from `ann` is unverified: an administrator's row protects every spelling.
+fn is_admin(users: &[QueueUser], user: &str) -> bool {
+    users.iter().any(|row| row.admin && row.name.eq_ignore_ascii_case(user))
+}
+
+/// "Not found" leaves open what: the queue or the user. How the cloud answers for an unknown user is unverified, so only
+/// a message that names the user and not the queue counts as one.
+fn about_the_user(error: CloudError, queue: &str, user: &str) -> CloudError {
+    let message = &error.fault().message;
+    let absent = matches!(error, CloudError::TargetNotFound { .. })
+        || matches!(error, CloudError::Rejected { .. })
+            && ["not exist", "not found"].iter().any(|words| message.contains(words));
+    if absent && names(message, user) && !names(message, queue) {
+        CloudError::PrincipalNotFound { fault: error.fault().clone() }
+    } else {
+        error
+    }
+}
+
+/// Does the message have this name in it, as a word of its own?
+fn names(message: &str, name: &str) -> bool {
+    let (message, name) = (message.to_lowercase(), name.to_lowercase());
+    let part_of_a_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    message.match_indices(&name).any(|(start, found)| {
+        !message[..start].ends_with(part_of_a_name) && !message[start + found.len()..].starts_with(part_of_a_name)
+    })
+}
+
+#[cfg(test)]
+#[path = "authorize_tests.rs"]
+mod tests;

@@ -1,0 +1,270 @@
+//! Reads an answer: the JSON, or the error in whichever of the vendor's envelopes it comes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::classify::{Reaction, classify};
+use crate::clouds::redact::Redactor;
+use crate::clouds::{CloudError, Fault};
+
+/// A successful answer: its JSON, and what a complaint about it needs.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) json: Value,
+    operation: &'static str,
+    status: StatusCode,
+    request_id: Option<String>,
+}
+
+impl Answer {
+    /// An error that says why the answer cannot be relied on, in our words.
+    pub(super) fn unexpected(&self, message: &str) -> CloudError {
+        CloudError::UnexpectedReply {
+            fault: Fault {
+                operation: self.operation,
+                status: Some(self.status.as_u16()),
+                code: None,
+                message: message.to_owned(),
+                request_id: self.request_id.clone(),
+            },
+        }
+    }
+}
+
+/// Takes an answer for what it is. HTTP 200 is not success: the body may hold an error, or say `is_success: false`.
+pub(super) fn read(
+    operation: &'static str,
+    response: &Response<Bytes>,
+    now: Timestamp,
+    redactor: &Redactor,
+    token: &[SecretString],
+) -> Result<Answer, CloudError> {
+    let status = response.status();
+    let json: Option<Value> = serde_json::from_slice(response.body()).ok();
+    let request_id = request_id(response.headers(), json.as_ref(), redactor);
+    let refusal = json.as_ref().and_then(refusal).filter(|refusal| !(status.is_success() && refusal.is_success()));
+    if let (true, None, Some(json)) = (status.is_success(), &refusal, json) {
+        return Ok(Answer { json, operation, status, request_id });
+    }
+
+    let vendors_own = refusal.is_some();
+    let (code, message) = match refusal {
+        Some(refusal) => (refusal.code, refusal.message),
+        None if status.is_success() => (None, "the answer is not JSON".to_owned()),
+        None if status.is_redirection() => (None, "a redirect, which is not followed".to_owned()),
+        None => (None, "no error that the vendor documents".to_owned()),
+    };
+    let code = code.filter(|code| code != status.as_str());
+    let reaction = match (vendors_own, status.is_success()) {
+        (false, true) => Reaction::UnexpectedReply,
+        _ => classify(status, code.as_deref(), vendors_own),
+    };
+    let fault = Fault {
+        operation,
+        status: Some(status.as_u16()),
+        code: code.and_then(|code| redactor.token(&code)),
+        message: redactor.message(&message, token),
+        request_id,
+    };
+    Err(match reaction {
+        Reaction::Throttled => CloudError::Throttled { fault, retry_after: retry_after(response.headers(), now) },
+        Reaction::Unavailable => CloudError::Unavailable { fault },
+        Reaction::CredentialsRejected => CloudError::CredentialsRejected { fault },
+        Reaction::AccessDenied => CloudError::AccessDenied { fault },
+        Reaction::TargetNotFound => CloudError::TargetNotFound { fault },
+        Reaction::Rejected => CloudError::Rejected { fault },
+        Reaction::UnexpectedReply => CloudError::UnexpectedReply { fault },
+    })
+}
+
+/// What time it is for whoever answered.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    parse_date(headers.get(http::header::DATE)?.to_str().ok()?)
+}
+
+struct Refusal {
+    code: Option<String>,
+    message: String,
+}
+
+impl Refusal {
+    /// Some answers carry a code that says that all is well.
+    fn is_success(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| matches!(code, "0" | "200") || code.ends_with(".0000"))
+    }
+}
+
+/// Tries the vendor's envelopes in turn; the first that fits counts.
+fn refusal(json: &Value) -> Option<Refusal> {
+    let pair = |object: &Value, code: &str, messages: &[&str]| {
+        let code = text(object.get(code)?)?;
+        let message = messages.iter().find_map(|message| object.get(*message).and_then(text));
+        Some(Refusal { code: Some(code), message: message.unwrap_or_default() })
+    };
+    let flat = |object: &Value| {
+        pair(object, "error_code", &["error_msg"])
+            .or_else(|| pair(object, "errorCode", &["errorMsg"]))
+            .or_else(|| pair(object, "errCode", &["externalMessage"]))
+            .or_else(|| pair(object, "code", &["message"]))
+    };
+    flat(json)
+        .or_else(|| flat(json.get("errors")?.get(0)?))
+        .or_else(|| pair(json.get("error")?, "code", &["message", "title"]))
+        .or_else(|| pair(json, "workload_res_code", &["workload_res_str"]))
+        .or_else(|| pair(json, "error_id", &["error_cause", "error_name"]))
+        .or_else(|| {
+            // Anything but `true` that is there at all: a `"false"` in quotes is no success.
+            let failed = json.get("is_success").is_some_and(|flag| *flag != Value::Bool(true) && !flag.is_null());
+            let message = json.get("message").and_then(text).unwrap_or_default();
+            failed.then_some(Refusal { code: None, message })
+        })
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn request_id(headers: &HeaderMap, json: Option<&Value>, redactor: &Redactor) -> Option<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let body = json.and_then(|json| json.get("request_id")).and_then(Value::as_str);
+    let candidates = [header("x-request-id"), header("x-iam-trace-id"), body];
+    candidates.into_iter().flatten().find_map(|id| redactor.token(id))
+}
+
+/// Seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Duration::try_from(parse_date(value)?.duration_since(now)).ok(),
+    }
+}
+
+fn parse_date(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_answer(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Result<Value, CloudError> {
+        let mut redactor = Redactor::default();
+        redactor.hide("topsecret");
+        let mut response = Response::new(Bytes::copy_from_slice(body));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+        for (name, value) in headers {
+            if let Ok(value) = http::HeaderValue::from_str(value) {
+                response.headers_mut().insert(*name, value);
+            }
+        }
+        read("grant", &response, Timestamp::UNIX_EPOCH, &redactor, &[]).map(|answer| answer.json)
+    }
+
+    fn code_and_message(body: &Value) -> Option<(Option<String>, String)> {
+        let error = read_answer(400, &[], body.to_string().as_bytes()).err()?;
+        Some((error.code().map(str::to_owned), error.fault().message.clone()))
+    }
+
+    #[test]
+    fn every_envelope_is_understood() {
+        for body in [
+            json!({"error_code": "A.1", "error_msg": "m"}),
+            json!({"errorCode": "A.1", "errorMsg": "m"}),
+            json!({"errCode": "A.1", "externalMessage": "m"}),
+            json!({"code": "A.1", "message": "m"}),
+            json!({"errors": [{"error_code": "A.1", "error_msg": "m"}]}),
+            json!({"error": {"code": "A.1", "message": "m", "title": "t"}}),
+            json!({"error": {"code": "A.1", "title": "m"}, "workload_res_code": 1}),
+            json!({"error_id": "A.1", "error_name": "m"}),
+            json!({"error_code": "A.1", "error_msg": "m", "errCode": "B.2", "externalMessage": "n"}),
+            json!({"error_code": null, "code": "A.1", "message": "m"}),
+        ] {
+            assert_eq!(code_and_message(&body), Some((Some("A.1".to_owned()), "m".to_owned())), "{body}");
+        }
+        assert_eq!(
+            code_and_message(&json!({"workload_res_code": 1, "workload_res_str": "m"})),
+            Some((Some("1".to_owned()), "m".to_owned()))
+        );
+        assert_eq!(code_and_message(&json!({"is_success": false, "message": "m"})), Some((None, "m".to_owned())));
+    }
+
+    #[test]
+    fn http_200_with_a_refusal_inside_is_a_refusal() {
+        for body in [
+            json!({"is_success": false, "message": null}),
+            json!({"is_success": "false"}),
+            json!({"error_code": "DLI.0001", "error_msg": "m", "is_success": true}),
+        ] {
+            let result = read_answer(200, &[], body.to_string().as_bytes());
+            assert!(matches!(result, Err(CloudError::Rejected { .. })), "{body}");
+        }
+    }
+
+    #[test]
+    fn http_200_without_one_is_a_success() {
+        for body in [json!({"is_success": true, "message": ""}), json!({"error_code": "DWS.0000"}), json!([])] {
+            assert!(read_answer(200, &[], body.to_string().as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_no_success_and_is_never_shown() {
+        for (status, body) in [(200, "<html>topsecret"), (200, ""), (302, "<html>"), (404, "<html>")] {
+            let result = read_answer(status, &[], body.as_bytes());
+            let Err(error @ CloudError::UnexpectedReply { .. }) = result else { panic!("{status}: {result:?}") };
+            assert!(!error.to_string().contains("html"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_throttling_answer_says_when_to_come_back() {
+        let after = |value: &str| match read_answer(429, &[("retry-after", value)], b"{}") {
+            Err(CloudError::Throttled { retry_after, .. }) => retry_after.map(|after| after.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after("7"), Some(7));
+        assert_eq!(after("Thu, 01 Jan 1970 00:01:00 GMT"), Some(60));
+        assert_eq!(after("soon"), None);
+        assert_eq!(after("-1"), None);
+    }
+
+    #[test]
+    fn the_request_id_is_found_where_the_vendor_puts_it() {
+        let id = |headers: &[(&'static str, &str)], body: &[u8]| {
+            read_answer(500, headers, body).err().and_then(|error| error.request_id().map(str::to_owned))
+        };
+        assert_eq!(id(&[("x-request-id", "a1")], b""), Some("a1".to_owned()));
+        assert_eq!(id(&[("x-iam-trace-id", "a2")], b""), Some("a2".to_owned()));
+        assert_eq!(id(&[], br#"{"request_id":"a3"}"#), Some("a3".to_owned()));
+        assert_eq!(id(&[("x-request-id", "<script>")], b""), None);
+    }
+
+    #[test]
+    fn a_credential_in_the_vendors_words_does_not_show() {
+        let error = read_answer(401, &[], br#"{"error_code":"APIG.0301","error_msg":"key topsecret is bad"}"#);
+        assert_eq!(
+            error.err().map(|error| error.to_string()).as_deref(),
+            Some("the cloud does not accept the credentials: grant: key [redacted] is bad (HTTP 401, APIG.0301)")
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_reading_panic(status in 100_u16..600, body: Vec<u8>, header in "\\PC*") {
+            let _ = read_answer(status, &[("retry-after", &header), ("date", &header)], &body);
+        }
+    }
+}
