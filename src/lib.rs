@@ -1,5 +1,23 @@
 //! Keeps who may use which cloud data service in Git: a Kubernetes operator.
+//!
+//! | module | what for |
+//! | --- | --- |
+//! | [`plan`] | the planning rule: what may be done now. Pure |
+//! | [`api`] | what users write: spec, status, accounts, CRDs |
+//! | [`clouds`] | HTTP clients of the clouds; they know nothing of Kubernetes |
+//! | [`engine`] | watches, passes, patches; it knows no kind and no vendor |
+//! | [`kinds`] | one file per kind of access |
+//! | [`app`] | puts everything together |
+//! | [`config`], [`telemetry`], [`clock`] | flags, logs, time |
+//!
+//! `ARCHITECTURE.md` tells how they work together, and `tests/architecture.rs` who may use whom.
 
+pub mod api;
+pub mod app;
 pub mod clock;
 pub mod clouds;
+pub mod config;
+pub mod engine;
+pub mod kinds;
 pub mod plan;
+pub mod telemetry;

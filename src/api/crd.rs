@@ -1,0 +1,43 @@
+//! Turns what the derive generates into the CRDs that ship: structural, without nulls, `observedGeneration` -1 from the
+//! start.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+/// The CRD of a custom resource, as it ships.
+#[must_use]
+pub fn crd<K: CustomResourceExt>() -> CustomResourceDefinition {
+    let mut crd = K::crd();
+    for version in &mut crd.spec.versions {
+        let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        tidy(schema);
+        if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            // kstatus then never takes a new object for current.
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
+    crd
+}
+
+/// Takes out what schemars says of `Option` and of Rust's integers and what the API server has no use for: a field that
+/// may be left out may not be null, and only formats it knows are kept.
+fn tidy(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    // Doc comments are wrapped for the reader of the code, not for `kubectl explain`.
+    schema.description = schema.description.take().map(|text| text.replace('\n', " "));
+    if let Some(values) = &mut schema.enum_ {
+        values.retain(|value| value.0 != Value::Null);
+    }
+    if schema.format.as_deref().is_some_and(|format| !matches!(format, "date-time" | "int32" | "int64")) {
+        schema.format = None;
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(tidy);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        tidy(items);
+    }
+}

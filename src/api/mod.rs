@@ -1,0 +1,23 @@
+//! What users write: the parts of spec and status that every kind shares, the account, and the generated CRDs.
+
+mod account;
+mod condition;
+pub mod crd;
+mod duration;
+mod spec;
+mod status;
+
+pub use account::{
+    AccountKind, AccountRef, CloudAccount, CloudAccountSpec, HuaweiAccount, HuaweiCredentials, HuaweiEndpoints,
+    SecretName,
+};
+pub use condition::{Condition, ConditionStatus, ConditionType};
+pub use duration::parse_duration;
+pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy};
+pub use status::AccessStatus;
+
+/// The API group of every kind.
+pub const GROUP: &str = "cloudaccess.dev";
+
+/// Keeps an object until its access is revoked.
+pub const FINALIZER: &str = "cloudaccess.dev/revoke";

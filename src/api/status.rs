@@ -1,0 +1,57 @@
+//! What the operator writes back: what it saw, what it owns, and how the object stands.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, ConditionType};
+
+/// What the operator observed and did. Written only when it changes: a settled object costs no write.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessStatus {
+    /// The generation of the spec that this status is about; -1 before the operator's first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// How the object stands: Ready, Held, and while they apply Reconciling or Stalled.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
+    #[schemars(length(max = 8))]
+    pub conditions: Vec<Condition>,
+
+    /// The target as the cloud knows it: vendor, region, project, service and id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^[^\s]+$"))]
+    pub target: Option<String>,
+
+    /// Whose access this is about, as the cloud knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^[^\x00]+$"))]
+    pub principal: Option<String>,
+
+    /// The access that the cloud showed for the principal at the last complete look.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(max = 128), inner(length(max = 256), regex(pattern = r"^[^\x00]+$")))]
+    pub observed: Vec<String>,
+
+    /// The access that was granted for this object and goes when it goes. Recorded before the cloud is touched: do not
+    /// edit, and keep it when restoring from a backup.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(max = 128), inner(length(max = 256), regex(pattern = r"^[^\x00]+$")))]
+    pub owned: Vec<String>,
+
+    /// The cloud's id of the request that last failed for this object; give it to the vendor's support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = r"^[^\x00]+$"))]
+    pub last_request_id: Option<String>,
+}
+
+impl AccessStatus {
+    /// The condition of that type, if present.
+    #[must_use]
+    pub fn condition(&self, type_: ConditionType) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+}

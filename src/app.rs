@@ -1,0 +1,174 @@
+//! Puts everything together: flags, clients, accounts, and an engine per kind.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{join, join_all};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::clock::Clock;
+use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
+use crate::clouds::{HttpTransport, Transport, TransportError};
+use crate::config::{Action, Command, RunOptions};
+use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
+use crate::kinds::{crds, resolve_account};
+use crate::{every_kind, telemetry};
+
+/// Why the operator could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No way to the API server is known.
+    #[error("no cluster is configured: set KUBECONFIG, or run in a pod with a ServiceAccount")]
+    NoCluster(#[source] kube::config::InferConfigError),
+    /// The client for the API server could not be made.
+    #[error("the client for the API server could not be made")]
+    Client(#[source] kube::Error),
+    /// An `--allow-endpoint` is not one.
+    #[error("--allow-endpoint is not an endpoint")]
+    Endpoint(#[source] EndpointError),
+    /// The client for the clouds could not be made.
+    #[error("the client for the clouds could not be made")]
+    Transport(#[source] TransportError),
+    /// Files could not be written.
+    #[error("the CustomResourceDefinitions could not be written")]
+    Write(#[source] io::Error),
+    /// The runtime or its signal handlers could not be set up.
+    #[error("the process could not be set up")]
+    Process(#[source] io::Error),
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main(command: Command) -> ExitCode {
+    telemetry::init(command.run.log_format);
+    let done = match command.action {
+        Some(Action::Crds { output_dir }) => write_crds(output_dir.as_deref()).map_err(StartError::Write),
+        None => tokio::runtime::Runtime::new()
+            .map_err(StartError::Process)
+            .and_then(|runtime| runtime.block_on(operate(&command.run))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let mut why = failure.to_string();
+            let mut cause = std::error::Error::source(&failure);
+            while let Some(inner) = cause {
+                why = format!("{why}: {inner}");
+                cause = inner.source();
+            }
+            error!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes every CRD as YAML: one file per kind into a directory, or all to stdout.
+fn write_crds(directory: Option<&Path>) -> io::Result<()> {
+    for crd in crds() {
+        let yaml = serde_saphyr::to_string(&crd).map_err(io::Error::other)?;
+        match directory {
+            Some(directory) => fs::write(directory.join(format!("{}.yaml", crd.spec.names.plural)), yaml)?,
+            None => write!(io::stdout(), "---\n{yaml}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs the operator until a signal ends it.
+async fn operate(options: &RunOptions) -> Result<(), StartError> {
+    // Fails only when a provider is installed already, which is then the one that is used.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
+    // The engine has its own retries; the client's would hold up a pass for minutes.
+    config.default_retry = false;
+    let client = Client::try_from(config).map_err(StartError::Client)?;
+    let allowed = AllowedEndpoints::new(&options.allow_endpoints).map_err(StartError::Endpoint)?;
+    let transport = HttpTransport::new().map_err(StartError::Transport)?;
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Process)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Process)?;
+    let operator = Operator {
+        client,
+        settings: settings(options),
+        clock: Clock::system(),
+        transport: Arc::new(transport),
+        allowed,
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), "cloud-access-operator starts");
+    let order = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("cloud-access-operator stops");
+        stop.send_replace(true);
+    };
+    join(operator.run(stopped), order).await;
+    Ok(())
+}
+
+/// The engine's settings, from the flags.
+fn settings(options: &RunOptions) -> Settings {
+    Settings {
+        namespaces: options.watch_namespaces.clone(),
+        drift_interval: options.drift_interval,
+        in_flight_window: options.in_flight_window,
+        stalled_after: options.stalled_after,
+        debounce: options.debounce,
+        secret_interval: options.secret_interval,
+        call_timeout: Duration::from_secs(30),
+        pass_timeout: Duration::from_mins(10),
+        retry_after_refusal: Duration::from_secs(10),
+        concurrent_passes: 64,
+        grace: Duration::from_secs(25),
+        random: rand::random::<f64>,
+    }
+}
+
+/// The operator, with everything that reaches beyond the process passed in.
+pub struct Operator {
+    /// The client for the API server.
+    pub client: Client,
+    /// How the engine paces itself.
+    pub settings: Settings,
+    /// What time it is.
+    pub clock: Clock,
+    /// How clouds are reached.
+    pub transport: Arc<dyn Transport>,
+    /// Which endpoints accounts may name.
+    pub allowed: AllowedEndpoints,
+}
+
+impl Operator {
+    /// Runs until told to stop and the running passes are done.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let (context, publisher) = self.context(stop);
+        let (accounts, accounts_known) = watch::channel(false);
+        macro_rules! tasks {
+            ($($kind:ty),*) => { vec![$(engine::kind_tasks::<$kind>(&context, accounts_known.clone())),*] };
+        }
+        let kinds: Vec<KindTasks> = every_kind!(tasks);
+        let (runs, changed): (Vec<_>, Vec<_>) = kinds.into_iter().map(|kind| (kind.run, kind.account_changed)).unzip();
+        let watch_accounts = engine::watch_accounts(context, changed, accounts);
+        // The publisher ends when the kinds have ended and with them the last that tells of anything.
+        join(publisher, join(join_all(runs), watch_accounts)).await;
+    }
+
+    /// What every kind's engine shares, and the publisher of its events.
+    #[must_use]
+    pub fn context(self, stop: watch::Receiver<bool>) -> (Context, Task) {
+        let (events, publisher) = Events::channel();
+        let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
+        let (transport, allowed, clock) = (self.transport, self.allowed, self.clock.clone());
+        let resolve = Arc::new(move |spec: &_, secret: &_| resolve_account(spec, secret, &allowed, &transport, &clock));
+        (Context::new(self.client, self.settings, self.clock, resolve, events, stop), publisher)
+    }
+}

@@ -1,0 +1,92 @@
+//! Flags of the operator; each can be given as an environment variable instead.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::api::parse_duration;
+
+/// Keeps who may use which cloud data service in Git.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Command {
+    /// What to do; without one, the operator runs.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// How it runs.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// What else the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Write the CustomResourceDefinitions, as YAML.
+    Crds {
+        /// Write one file per kind into this directory, instead of all to stdout.
+        #[arg(long)]
+        output_dir: Option<PathBuf>,
+    },
+}
+
+/// How the operator runs.
+#[derive(Debug, Clone, Args)]
+pub struct RunOptions {
+    /// Watch only this namespace; can be given several times. Without it: all.
+    #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// Accounts may name this endpoint, besides the vendors' own domains: `https://host`, or on loopback
+    /// `http://127.0.0.1:port`. Can be given several times.
+    #[arg(long = "allow-endpoint", env = "ALLOW_ENDPOINTS", value_delimiter = ',')]
+    pub allow_endpoints: Vec<String>,
+
+    /// How often a target is looked at when nothing happens, to repair what was changed by hand.
+    #[arg(long, env = "DRIFT_INTERVAL", default_value = "5m", value_parser = duration)]
+    pub drift_interval: Duration,
+
+    /// How long a write may take to land in the cloud; absence is not believed before. Not below a minute in production.
+    #[arg(long, env = "IN_FLIGHT_WINDOW", default_value = "60s", value_parser = duration)]
+    pub in_flight_window: Duration,
+
+    /// How long to wait for what an object needs (account, Secret, target, user) before it counts as stalled.
+    #[arg(long, env = "STALLED_AFTER", default_value = "10m", value_parser = duration)]
+    pub stalled_after: Duration,
+
+    /// How long events are gathered before their target is looked at.
+    #[arg(long, env = "DEBOUNCE", default_value = "50ms", value_parser = duration)]
+    pub debounce: Duration,
+
+    /// How long a Secret is believed to be as it was read.
+    #[arg(long, env = "SECRET_INTERVAL", default_value = "45s", value_parser = duration)]
+    pub secret_interval: Duration,
+
+    /// How logs are written.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "write a whole number and ms, s, m or h, such as 90s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Command::command().debug_assert();
+    }
+}

@@ -1,0 +1,187 @@
+//! One object as the engine keeps it: what a pass needs of its metadata, and its content if it could be decoded.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DeserializeGuard;
+use serde_json::Value;
+
+use crate::api::{AccessObject, AccessStatus, FINALIZER};
+
+/// The namespace and name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// From an object's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// One object, as newest known.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry<O> {
+    pub(crate) key: ObjectKey,
+    pub(crate) uid: String,
+    pub(crate) resource_version: String,
+    pub(crate) generation: i64,
+    /// Creation time in seconds since the epoch.
+    pub(crate) created: i64,
+    pub(crate) deleting: bool,
+    pub(crate) finalizers: Vec<String>,
+    pub(crate) content: Content<O>,
+}
+
+/// What could be read of an object beyond its metadata.
+#[derive(Debug, Clone)]
+pub(crate) enum Content<O> {
+    /// All of it.
+    Decoded(Arc<O>),
+    /// This version of the operator cannot decode it; what its status recorded, once that was read.
+    Undecodable { error: String, recorded: Option<Recorded> },
+}
+
+/// What the status of an undecodable object recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recorded {
+    pub(crate) status: AccessStatus,
+    pub(crate) retain: bool,
+}
+
+static EMPTY: LazyLock<AccessStatus> = LazyLock::new(AccessStatus::default);
+
+impl<O: AccessObject> Entry<O> {
+    pub(crate) fn new(guard: DeserializeGuard<O>) -> Self {
+        match guard.0 {
+            Ok(mut object) => {
+                let meta = std::mem::take(object.meta_mut());
+                let mut entry = Self::with(&meta, Content::Decoded(Arc::new(object)));
+                entry.finalizers = meta.finalizers.unwrap_or_default();
+                entry
+            }
+            Err(invalid) => {
+                let content = Content::Undecodable { error: shorten(&invalid.error), recorded: None };
+                let mut entry = Self::with(&invalid.metadata, content);
+                entry.finalizers = invalid.metadata.finalizers.unwrap_or_default();
+                entry
+            }
+        }
+    }
+
+    fn with(meta: &ObjectMeta, content: Content<O>) -> Self {
+        Self {
+            key: ObjectKey::of(meta),
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+            generation: meta.generation.unwrap_or_default(),
+            created: meta.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            deleting: meta.deletion_timestamp.is_some(),
+            finalizers: Vec::new(),
+            content,
+        }
+    }
+
+    /// The same object, with what its status recorded.
+    pub(crate) fn with_recorded(mut self, read: Recorded) -> Self {
+        if let Content::Undecodable { recorded, .. } = &mut self.content {
+            *recorded = Some(read);
+        }
+        self
+    }
+
+    /// It cannot be decoded, and what it owns is not known yet.
+    pub(crate) fn is_unplaced(&self) -> bool {
+        matches!(self.content, Content::Undecodable { recorded: None, .. })
+    }
+
+    pub(crate) fn object(&self) -> Option<&O> {
+        match &self.content {
+            Content::Decoded(object) => Some(object),
+            Content::Undecodable { .. } => None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> &AccessStatus {
+        match &self.content {
+            Content::Decoded(object) => object.status().unwrap_or(&EMPTY),
+            Content::Undecodable { recorded, .. } => recorded.as_ref().map_or(&*EMPTY, |recorded| &recorded.status),
+        }
+    }
+
+    pub(crate) fn has_finalizer(&self) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+    }
+
+    pub(crate) fn retains(&self) -> bool {
+        match &self.content {
+            Content::Decoded(object) => object.common().retains(),
+            Content::Undecodable { recorded, .. } => recorded.as_ref().is_some_and(|recorded| recorded.retain),
+        }
+    }
+
+    pub(crate) fn adopts(&self) -> bool {
+        self.object().is_some_and(|object| object.common().adopts())
+    }
+
+    /// It asks for nothing else than the other version did. Status and finalizers are our own writing: what others do
+    /// to them is seen at the next look.
+    pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && self.generation == other.generation
+            && self.deleting == other.deleting
+            && self.object().is_some() == other.object().is_some()
+    }
+
+    /// This is a newer version than the other, or the two cannot be compared.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        match (self.resource_version.parse::<u64>(), other.resource_version.parse::<u64>()) {
+            (Ok(this), Ok(other)) => this > other,
+            _ => self.resource_version != other.resource_version,
+        }
+    }
+}
+
+impl Recorded {
+    /// Reads what an object that cannot be decoded says about itself. `None` when it may own something, but where cannot
+    /// be told.
+    pub(crate) fn read(object: &Value) -> Option<Self> {
+        let status = &object["status"];
+        let strings = |field: &str| -> Option<Vec<String>> {
+            let list = &status[field];
+            if list.is_null() { Some(Vec::new()) } else { serde_json::from_value(list.clone()).ok() }
+        };
+        let text = |field: &str| status[field].as_str().map(str::to_owned);
+        let recorded = AccessStatus {
+            observed_generation: status["observedGeneration"].as_i64(),
+            conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
+            target: text("target"),
+            principal: text("principal"),
+            observed: strings("observed").unwrap_or_default(),
+            owned: strings("owned")?,
+            last_request_id: text("lastRequestId"),
+        };
+        if !recorded.owned.is_empty() && (recorded.target.is_none() || recorded.principal.is_none()) {
+            return None;
+        }
+        Some(Self { status: recorded, retain: object["spec"]["deletionPolicy"] == "Retain" })
+    }
+}
+
+/// The decoder's words, short enough for a message.
+fn shorten(error: &str) -> String {
+    error.chars().filter(|char| !char.is_control()).take(300).collect()
+}

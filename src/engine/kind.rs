@@ -1,0 +1,91 @@
+//! The seam for a kind: what the engine asks of it, and what it is told.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use crate::api::AccessObject;
+use crate::clouds::{Account, CloudError};
+use crate::plan::Access;
+
+/// One kind of access: data and two short async functions. Everything else is the engine's.
+pub trait AccessKind: Send + Sync + 'static {
+    /// The custom resource.
+    type Object: AccessObject;
+    /// A client of the cloud service; the engine keeps one per account.
+    type Client: Send + Sync + 'static;
+    /// What a write needs beyond the access: identity fields, a password.
+    type Details: Clone + PartialEq + Debug + Send + Sync + 'static;
+
+    /// Access holds at most one string: a claim owns the principal.
+    const EXCLUSIVE: bool;
+    /// The service, as it stands in target keys.
+    const SERVICE: &'static str;
+    /// What people call a target of this kind, in messages.
+    const TARGET: &'static str;
+
+    /// What the object asks for.
+    fn claim(object: &Self::Object) -> Result<Claim<Self::Details>, InvalidSpec>;
+
+    /// A client for the account.
+    fn connect(account: &Account) -> Self::Client;
+
+    /// The complete access list of a target. Incomplete is an error.
+    fn list(client: &Self::Client, target: &str) -> impl Future<Output = Result<Listing, CloudError>> + Send;
+
+    /// Writes changes and returns a result for each, in their order. Chooses the calls, batches them, and isolates bad
+    /// items.
+    fn write(
+        client: &Self::Client,
+        target: &str,
+        changes: &[Change<Self::Details>],
+    ) -> impl Future<Output = Vec<Result<(), CloudError>>> + Send;
+}
+
+/// What one object asks for: this principal on this target shall hold this access.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim<D> {
+    /// The target's id in its service.
+    pub target: String,
+    /// Whose access.
+    pub principal: String,
+    /// The access.
+    pub wanted: Access,
+    /// What a write needs beyond the access.
+    pub details: D,
+}
+
+/// One principal's access before → after, to be written to the cloud.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change<D> {
+    /// Whose access.
+    pub principal: String,
+    /// What the list showed.
+    pub before: Access,
+    /// What it shall show.
+    pub after: Access,
+    /// From the claim that supplies them; `None` when access is only removed.
+    pub details: Option<D>,
+}
+
+/// The spec asks for something that no cloud has; says what and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSpec(pub String);
+
+/// A complete access list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Every principal with its row.
+    Rows(BTreeMap<String, Row>),
+    /// The target itself is gone; a second, different call confirmed it.
+    TargetGone,
+}
+
+/// One principal's row in an access list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// What the principal holds.
+    pub access: Access,
+    /// An administrator's row: it satisfies every claim and is never changed.
+    pub fixed: bool,
+}

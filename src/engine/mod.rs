@@ -1,0 +1,259 @@
+//! The engine: watches objects, groups their claims by target, and runs passes. It knows no kind and no vendor.
+//!
+//! | module | what for |
+//! | --- | --- |
+//! | [`kind`](AccessKind) | the seam for a kind |
+//! | `watch` | brings objects and accounts into the store |
+//! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
+//! | `accounts` | account objects, Secrets, connections |
+//! | `queue` | runs a pass per target: one at a time, bounded, contained |
+//! | `pass` | list, plan, apply, report |
+//! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
+//! | `steps`, `changes` | carry out what was planned: Kubernetes first, then the cloud |
+//! | `report`, `status`, `events` | how claims rest, in words, conditions and events |
+//! | `memory`, `reaction` | what is remembered between passes, and patience with failures |
+
+mod accounts;
+mod changes;
+mod entry;
+mod events;
+mod gather;
+mod group;
+mod kind;
+mod memory;
+mod objects;
+mod observe;
+mod pass;
+mod queue;
+mod reaction;
+mod report;
+mod status;
+mod steps;
+mod store;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::Client;
+use kube::runtime::scheduler::ScheduleRequest;
+use tokio::sync::{mpsc, watch as signal};
+use tokio::time::Instant;
+
+pub use accounts::{AccountProblem, ResolveAccount, SecretData};
+pub use entry::ObjectKey;
+pub use events::{EventPublisher, Events};
+pub use kind::{AccessKind, Change, Claim, InvalidSpec, Listing, Row};
+
+use crate::clock::Clock;
+use accounts::Accounts;
+use group::Group;
+use memory::TargetMemory;
+use objects::Objects;
+use reaction::Trouble;
+use store::Store;
+
+/// How the engine paces itself. Every interval is an operator flag, or follows from one.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Namespaces to watch; empty: all.
+    pub namespaces: Vec<String>,
+    /// How often a target is looked at when nothing happens, unless its account says otherwise.
+    pub drift_interval: Duration,
+    /// How long a write may take to land: longer than any request may take.
+    pub in_flight_window: Duration,
+    /// How long what is missing is waited for before a claim counts as stalled.
+    pub stalled_after: Duration,
+    /// How long events are gathered before their target is looked at.
+    pub debounce: Duration,
+    /// How long a Secret is believed to be as it was read.
+    pub secret_interval: Duration,
+    /// The longest that one Kubernetes call may take.
+    pub call_timeout: Duration,
+    /// The longest that one pass may take.
+    pub pass_timeout: Duration,
+    /// When to try again after the API server refused a patch, or a pass failed as a whole.
+    pub retry_after_refusal: Duration,
+    /// Passes at once.
+    pub concurrent_passes: usize,
+    /// How long running passes may go on after the order to stop.
+    pub grace: Duration,
+    /// A number in 0..1, different each time: spreads retries and looks.
+    pub random: fn() -> f64,
+}
+
+/// What every kind's engine shares.
+#[derive(Clone)]
+pub struct Context {
+    client: Client,
+    settings: Settings,
+    clock: Clock,
+    accounts: Arc<Accounts>,
+    events: Events,
+    /// Turns true when the process is to stop.
+    stop: signal::Receiver<bool>,
+}
+
+impl Context {
+    /// What every kind's engine shares.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        settings: Settings,
+        clock: Clock,
+        resolve: ResolveAccount,
+        events: Events,
+        stop: signal::Receiver<bool>,
+    ) -> Self {
+        let accounts = Arc::new(Accounts::new(client.clone(), resolve, settings.secret_interval));
+        Self { client, settings, clock, accounts, events, stop }
+    }
+}
+
+/// The engine of one kind.
+struct Engine<K: AccessKind> {
+    settings: Settings,
+    clock: Clock,
+    accounts: Arc<Accounts>,
+    store: Store<K::Object>,
+    objects: Objects<K::Object>,
+    clients: Mutex<HashMap<ObjectKey, VersionedClient<K>>>,
+    memories: Mutex<HashMap<Group, Arc<Mutex<TargetMemory>>>>,
+    requests: mpsc::UnboundedSender<ScheduleRequest<Group>>,
+    events: Events,
+    /// From here on nothing that a predecessor sent can land any more.
+    sure_from: Instant,
+}
+
+/// The version of the account that a client was made for, and the client.
+type VersionedClient<K> = (Arc<str>, Arc<<K as AccessKind>::Client>);
+
+/// A part of the operator that runs until it is told to stop.
+pub type Task = futures::future::BoxFuture<'static, ()>;
+
+/// The tasks of one kind, and what to call when an account changes.
+pub struct KindTasks {
+    /// Watches its objects, and runs its passes.
+    pub run: Task,
+    /// Looks again at the claims of an account.
+    pub account_changed: AccountChanged,
+}
+
+/// Looks again at the claims of an account.
+pub type AccountChanged = Box<dyn Fn(&ObjectKey) + Send + Sync>;
+
+/// The tasks of one kind. `accounts_known` turns true with the first complete list of accounts: no pass runs before.
+#[must_use]
+pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Receiver<bool>) -> KindTasks {
+    let (requests, queue) = mpsc::unbounded_channel();
+    let accounts = Arc::clone(&context.accounts);
+    let engine = Arc::new(Engine::<K> {
+        settings: context.settings.clone(),
+        clock: context.clock.clone(),
+        accounts: Arc::clone(&accounts),
+        store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
+        objects: Objects::new(context.client.clone(), context.settings.call_timeout),
+        clients: Mutex::default(),
+        memories: Mutex::default(),
+        requests,
+        events: context.events.clone(),
+        sure_from: Instant::now() + context.settings.in_flight_window,
+    });
+    let stop = context.stop.clone();
+    let for_accounts = Arc::clone(&engine);
+    let run = async move {
+        let (known, objects_known) = signal::channel(0);
+        let scopes = watch::scopes(&engine.settings.namespaces);
+        let complete = watch::all_of(scopes.len(), objects_known);
+        let watches = join_all(scopes.into_iter().map(|scope| watch::objects(&engine, scope, &known)));
+        let passes = async {
+            // Before these, a claim could be taken for the only one on its principal, or its account for missing.
+            futures::join!(watch::until(accounts_known), complete);
+            queue::run(Arc::clone(&engine), queue, stop).await;
+        };
+        futures::pin_mut!(watches, passes);
+        futures::future::select(watches, passes).await;
+    };
+    KindTasks { run: Box::pin(run), account_changed: Box::new(move |account| for_accounts.account_changed(account)) }
+}
+
+/// Watches accounts; tells every kind when one changes. `known` turns true with the first complete list.
+pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known: signal::Sender<bool>) {
+    let (listed, lists) = signal::channel(0);
+    let scopes = watch::scopes(&context.settings.namespaces);
+    let complete = watch::all_of(scopes.len(), lists);
+    let watches = join_all(scopes.into_iter().map(|scope| watch::accounts(&context, scope, &kinds, &listed)));
+    let tell = async {
+        complete.await;
+        known.send_replace(true);
+        std::future::pending::<()>().await;
+    };
+    let mut stop = context.stop.clone();
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    futures::pin_mut!(watches, tell, stopped);
+    futures::future::select(stopped, futures::future::select(watches, tell)).await;
+}
+
+impl<K: AccessKind> Engine<K> {
+    /// Looks at groups as soon as events have had time to gather.
+    fn schedule_all(&self, groups: BTreeSet<Group>) {
+        let run_at = Instant::now() + self.settings.debounce;
+        for message in groups {
+            // Fails only when the queue has stopped, and then nothing is to be looked at any more.
+            drop(self.requests.send(ScheduleRequest { message, run_at }));
+        }
+    }
+
+    /// Looks again at the claims of an account.
+    fn account_changed(&self, account: &ObjectKey) {
+        use crate::api::AccessObject;
+        let groups = self.store.place_again(|entry| {
+            entry.key.namespace == account.namespace
+                && entry.object().is_some_and(|object| object.common().account_ref.name == account.name)
+        });
+        self.schedule_all(groups);
+    }
+
+    /// A client for each of the accounts, or why there is none.
+    async fn clients(&self, accounts: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>> {
+        let connect = |account: ObjectKey| async move {
+            let client = self.accounts.connect(&account).await.map(|connection| {
+                let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+                match clients.get(&account) {
+                    Some((version, client)) if *version == connection.version => Arc::clone(client),
+                    _ => {
+                        let client = Arc::new(K::connect(&connection.account));
+                        clients.insert(account.clone(), (connection.version, Arc::clone(&client)));
+                        client
+                    }
+                }
+            });
+            (account, client.map_err(Trouble::from))
+        };
+        join_all(accounts.iter().cloned().map(connect)).await.into_iter().collect()
+    }
+
+    /// How long until targets of these accounts are looked at again when nothing happens. Spread by a tenth, so that
+    /// targets do not stay in step.
+    fn drift_interval(&self, accounts: &BTreeSet<ObjectKey>) -> Duration {
+        let own = accounts.iter().filter_map(|account| self.accounts.drift_interval(account)).min();
+        own.unwrap_or(self.settings.drift_interval).mul_f64(0.9 + 0.2 * (self.settings.random)())
+    }
+
+    fn memory_of(&self, group: &Group) -> Arc<Mutex<TargetMemory>> {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(memories.entry(group.clone()).or_default())
+    }
+
+    /// Nobody belongs to the group any more. What may still land in it is remembered until it cannot.
+    fn forget_idle(&self) {
+        let now = Instant::now();
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.retain(|group, memory| {
+            let idle = memory.lock().unwrap_or_else(PoisonError::into_inner).is_idle(now);
+            !idle || !self.store.is_empty(group)
+        });
+    }
+}

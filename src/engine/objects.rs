@@ -1,0 +1,117 @@
+//! The Kubernetes calls of one kind: conditional patches and reads, each under a timeout.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams};
+use kube::core::{DeserializeGuard, DynamicObject};
+use kube::discovery::ApiResource;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::entry::{Entry, ObjectKey, Recorded};
+use crate::api::{AccessObject, AccessStatus};
+
+/// Why a Kubernetes call did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ObjectError {
+    /// The object is newer than we knew: its event is on the way.
+    #[error("the object changed meanwhile")]
+    Stale,
+    /// The object is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// The API server refused; it will refuse again.
+    #[error("the API server refused: {0}")]
+    Refused(String),
+    /// The API server could not be reached or could not do it now.
+    #[error("the API server did not answer as it should: {0}")]
+    Unavailable(String),
+}
+
+/// The Kubernetes calls of one kind.
+pub(crate) struct Objects<O> {
+    client: Client,
+    timeout: Duration,
+    kind: PhantomData<fn() -> O>,
+}
+
+impl<O: AccessObject> Objects<O> {
+    pub(crate) fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout, kind: PhantomData }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn api(&self, key: &ObjectKey) -> Api<DeserializeGuard<O>> {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+
+    /// Replaces the finalizers, unless the object changed meanwhile.
+    pub(crate) async fn set_finalizers(
+        &self,
+        entry: &Entry<O>,
+        finalizers: &[String],
+    ) -> Result<Entry<O>, ObjectError> {
+        let patch = json!({"metadata": {"resourceVersion": entry.resource_version, "finalizers": finalizers}});
+        let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+        let answer = self.call(self.api(&entry.key).patch(&entry.key.name, &params, &patch)).await?;
+        Ok(keep_recorded(Entry::new(answer), entry, entry.status()))
+    }
+
+    /// Replaces the status, unless the object changed meanwhile.
+    pub(crate) async fn set_status(&self, entry: &Entry<O>, status: &AccessStatus) -> Result<Entry<O>, ObjectError> {
+        let patch = json!({"metadata": {"resourceVersion": entry.resource_version}, "status": whole(status)});
+        let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+        let answer = self.call(self.api(&entry.key).patch_status(&entry.key.name, &params, &patch)).await?;
+        Ok(keep_recorded(Entry::new(answer), entry, status))
+    }
+
+    /// The object as it is now.
+    pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Entry<O>, ObjectError> {
+        self.call(self.api(key).get(&key.name)).await.map(Entry::new)
+    }
+
+    /// What an object that cannot be decoded says about itself; `None` when even that cannot be told.
+    pub(crate) async fn read_recorded(&self, entry: &Entry<O>) -> Result<Option<Recorded>, ObjectError> {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &entry.key.namespace, &ApiResource::erase::<O>(&()));
+        let object = self.call(api.get(&entry.key.name)).await?;
+        if object.metadata.resource_version.as_ref() != Some(&entry.resource_version) {
+            return Err(ObjectError::Stale);
+        }
+        Ok(Recorded::read(&object.data))
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ObjectError> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(kube::Error::Api(status))) => Err(match status.code {
+                409 => ObjectError::Stale,
+                404 => ObjectError::Gone,
+                400..=428 => ObjectError::Refused(status.message.clone()),
+                _ => ObjectError::Unavailable(status.message.clone()),
+            }),
+            Ok(Err(error)) => Err(ObjectError::Unavailable(error.to_string())),
+            Err(_) => Err(ObjectError::Unavailable(format!("no answer within {:?}", self.timeout))),
+        }
+    }
+}
+
+/// An answer that cannot be decoded still holds the status that we know.
+fn keep_recorded<O: AccessObject>(answer: Entry<O>, before: &Entry<O>, status: &AccessStatus) -> Entry<O> {
+    answer.with_recorded(Recorded { status: status.clone(), retain: before.retains() })
+}
+
+/// A status as a merge patch that leaves nothing of the previous one: what is absent is null, what is empty is there.
+fn whole(status: &AccessStatus) -> Value {
+    let mut patch = serde_json::to_value(status).unwrap_or_default();
+    if let Some(fields) = patch.as_object_mut() {
+        for field in ["observedGeneration", "target", "principal", "lastRequestId"] {
+            fields.entry(field).or_insert(Value::Null);
+        }
+    }
+    patch
+}

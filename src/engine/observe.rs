@@ -1,0 +1,158 @@
+//! Looks at a target: every account that has claims there lists for itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::entry::ObjectKey;
+use super::kind::{AccessKind, Listing, Row};
+use super::reaction::Trouble;
+use crate::plan::{Access, Observed, Outcome};
+
+/// What a look at a target showed.
+pub(crate) struct Observation<K: AccessKind> {
+    seen: Seen,
+    /// Clients of the accounts that could list; changes are written through these.
+    clients: BTreeMap<ObjectKey, Arc<K::Client>>,
+    /// Why the other accounts could not.
+    troubles: BTreeMap<ObjectKey, Trouble>,
+}
+
+enum Seen {
+    Rows(Rows),
+    TargetGone,
+    Nothing,
+}
+
+/// Rows by name, and by name in lower case where only one has it.
+struct Rows {
+    exact: BTreeMap<String, Row>,
+    folded: HashMap<String, Option<String>>,
+}
+
+impl Rows {
+    fn new(exact: BTreeMap<String, Row>) -> Self {
+        let mut folded = HashMap::new();
+        for name in exact.keys() {
+            let alike = folded.entry(name.to_ascii_lowercase());
+            alike.and_modify(|only| *only = None).or_insert_with(|| Some(name.clone()));
+        }
+        Self { exact, folded }
+    }
+
+    /// A principal's row: under its own name, else under the only name that differs from it in case alone. Whether the
+    /// services tell such names apart is not known; if they do not, a row overlooked would be access forgotten.
+    fn find(&self, principal: &str) -> Option<(&String, &Row)> {
+        self.exact.get_key_value(principal).or_else(|| {
+            let name = self.folded.get(&principal.to_ascii_lowercase())?.as_ref()?;
+            self.exact.get_key_value(name)
+        })
+    }
+}
+
+impl<K: AccessKind> Observation<K> {
+    /// Nothing was looked at.
+    pub(crate) fn nothing() -> Self {
+        Self { seen: Seen::Nothing, clients: BTreeMap::new(), troubles: BTreeMap::new() }
+    }
+
+    /// What the cloud shows of a principal.
+    pub(crate) fn of(&self, principal: &str) -> Observed {
+        match &self.seen {
+            Seen::Nothing => Observed::Unknown,
+            Seen::TargetGone => Observed::TargetGone,
+            Seen::Rows(rows) => match rows.find(principal) {
+                Some((_, row)) if row.fixed => Observed::Fixed(row.access.clone()),
+                Some((_, row)) => Observed::Access(row.access.clone()),
+                None => Observed::Access(Access::new()),
+            },
+        }
+    }
+
+    /// The access that the cloud shows for a principal: none when nothing was seen.
+    pub(crate) fn access(&self, principal: &str) -> Access {
+        match self.of(principal) {
+            Observed::Access(access) | Observed::Fixed(access) => access,
+            Observed::TargetGone | Observed::Unknown => Access::new(),
+        }
+    }
+
+    /// The principal's row is listed under the very name that claims use.
+    pub(crate) fn spells(&self, principal: &str) -> bool {
+        match &self.seen {
+            Seen::Rows(rows) => rows.find(principal).is_none_or(|(name, _)| name == principal),
+            Seen::TargetGone | Seen::Nothing => true,
+        }
+    }
+
+    /// A complete list was read, or the target is known to be gone.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.seen, Seen::Nothing)
+    }
+
+    pub(crate) fn client(&self, account: &ObjectKey) -> Option<&Arc<K::Client>> {
+        self.clients.get(account)
+    }
+
+    pub(crate) fn trouble(&self, account: &ObjectKey) -> Option<&Trouble> {
+        self.troubles.get(account)
+    }
+
+    /// All that went wrong.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = (&ObjectKey, &Trouble)> {
+        self.troubles.iter()
+    }
+}
+
+/// Has every account list the target.
+pub(crate) async fn observe<K: AccessKind>(
+    target: &str,
+    clients: BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>>,
+) -> Observation<K> {
+    let looks = clients.into_iter().map(|(account, client)| async move {
+        match client {
+            Err(trouble) => (account, Err(trouble)),
+            Ok(client) => {
+                let listing = K::list(&client, target).await;
+                (account, listing.map(|listing| (client, listing)).map_err(|error| Trouble::from(&error)))
+            }
+        }
+    });
+    let mut observation = Observation::nothing();
+    let mut gone = BTreeSet::new();
+    for (account, look) in join_all(looks).await {
+        match look {
+            Err(trouble) => drop(observation.troubles.insert(account, trouble)),
+            Ok((client, listing)) => {
+                match listing {
+                    Listing::TargetGone => drop(gone.insert(account.clone())),
+                    Listing::Rows(rows) => observation.seen = Seen::Rows(Rows::new(rows)),
+                }
+                observation.clients.insert(account, client);
+            }
+        }
+    }
+    settle_gone(&mut observation, gone);
+    observation
+}
+
+/// A target that one account sees is not gone because another does not see it.
+fn settle_gone<K: AccessKind>(observation: &mut Observation<K>, gone: BTreeSet<ObjectKey>) {
+    match observation.seen {
+        Seen::Nothing if !gone.is_empty() => observation.seen = Seen::TargetGone,
+        Seen::Nothing | Seen::TargetGone => {}
+        Seen::Rows(_) => {
+            for account in gone {
+                observation.clients.remove(&account);
+                let message = format!(
+                    "CloudAccount {} does not see this {}, though another account does: check its permissions",
+                    account.name,
+                    K::TARGET
+                );
+                let problem = super::accounts::AccountProblem { outcome: Outcome::TargetNotFound, message };
+                observation.troubles.insert(account, problem.into());
+            }
+        }
+    }
+}

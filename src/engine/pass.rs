@@ -1,0 +1,272 @@
+//! One reconcile of one target: list, plan, apply, report, in rounds of some hundred principals; one more list after the
+//! last write, then the touched principals are planned and reported again.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::Engine;
+use super::entry::ObjectKey;
+use super::gather::{Principal, accounts_of, gather};
+use super::group::Group;
+use super::kind::AccessKind;
+use super::memory::{NextLook, TargetMemory};
+use super::observe::{Observation, observe};
+use super::reaction::Trouble;
+use crate::plan::{Observed, Outcome};
+
+/// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
+/// enough that results are not held up.
+const ROUND: usize = 256;
+
+/// A pass stops writing when its writes have taken this long and [`LISTS_WORTH`] times as long as its list: what was
+/// listed would be old, and who came meanwhile would wait.
+const WRITING_TIME: Duration = Duration::from_secs(5);
+const LISTS_WORTH: u32 = 4;
+
+/// The longest wait for the cloud to show what was written.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// One pass.
+pub(crate) struct Pass<'a, K: AccessKind> {
+    pub(crate) engine: &'a Engine<K>,
+    pub(crate) group: &'a Group,
+    /// The key of the target, if there is one.
+    pub(crate) target_key: Option<&'a str>,
+    /// The target's id in its service.
+    pub(crate) target: &'a str,
+    pub(crate) observation: Observation<K>,
+    memory: Arc<Mutex<TargetMemory>>,
+    /// Nothing sent by a predecessor of this process can land any more.
+    pub(crate) sure: bool,
+    /// Every object is known well enough to take foreign access for foreign.
+    pub(crate) may_adopt: bool,
+    /// Looks in a row that could not read the list, this one included.
+    pub(crate) failed_looks: u32,
+    pub(crate) look: NextLook,
+}
+
+impl<K: AccessKind> Pass<'_, K> {
+    pub(crate) fn memory(&self) -> MutexGuard<'_, TargetMemory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the target through every account that has claims there.
+    async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>) {
+        let Some(_) = self.target_key else { return };
+        self.observation = observe::<K>(self.target, self.engine.clients(accounts).await).await;
+        let now = Instant::now();
+        let troubled = self.observation.troubles().next().is_some();
+        {
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.observation.is_known() {
+                memory.saw(|principal| self.observation.access(principal), now);
+            }
+            memory.failed_looks = if troubled { memory.failed_looks.saturating_add(1) } else { 0 };
+            self.failed_looks = memory.failed_looks;
+        }
+        self.sure = now >= self.engine.sure_from;
+        for (account, trouble) in self.observation.troubles() {
+            warn!(group = %self.group, %account, reason = trouble.outcome.reason(), "{}", trouble.message);
+            let pause = trouble.pause(self.failed_looks.saturating_sub(1), (self.engine.settings.random)());
+            self.look.at(Some(now + pause));
+        }
+        self.doubt_rejected().await;
+    }
+
+    async fn doubt_rejected(&self) {
+        let rejected = |trouble: &Trouble| trouble.outcome == Outcome::CredentialsRejected;
+        for (account, _) in self.observation.troubles().filter(|(_, trouble)| rejected(trouble)) {
+            self.engine.accounts.doubt(account).await;
+        }
+    }
+
+    /// Steps, changes and reports of some principals. Those written to are reported after the next list.
+    async fn round(&mut self, principals: &mut [Principal<K>], may_write: bool) {
+        self.steps(principals).await;
+        if may_write && self.observation.is_known() {
+            self.changes(principals).await;
+        }
+        self.report(principals, |principal| !principal.written).await;
+    }
+
+    /// Something is left to do for a principal, and nothing but time is missing.
+    fn is_unsettled(&self, principal: &Principal<K>) -> bool {
+        let planned = self.plan(principal);
+        let can_write = |change| self.writer(principal, &planned.states, change).is_some();
+        let open = !planned.plan.steps.is_empty() || planned.plan.change.as_ref().is_some_and(can_write);
+        let gone = planned.observed == Observed::TargetGone;
+        (open || gone) && planned.failure.is_none() && principal.members.iter().all(|member| !member.stale)
+    }
+
+    /// Schedules what time alone will bring.
+    fn wait_for(&mut self, principals: &[Principal<K>]) {
+        let now = Instant::now();
+        if self.observation.is_known() {
+            let done = |principal: &&Principal<K>| self.plan(principal).plan.change.is_none();
+            principals.iter().filter(done).for_each(|principal| self.memory().forgive(&principal.name));
+        }
+        let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
+        let waits_for_predecessor = !self.sure
+            && principals.iter().flat_map(|principal| &principal.members).any(|member| {
+                let owned = &member.entry.status().owned;
+                member.entry.deleting || owned.iter().any(|string| !member.wanted().contains(string))
+            });
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let overdue = memory.next_overdue();
+        if unsettled || overdue.is_some() {
+            let wait = Duration::from_secs(1).saturating_mul(1 << memory.waits.min(8)).min(LONGEST_WAIT);
+            memory.waits += 1;
+            self.look.at(Some(now + wait));
+        } else {
+            memory.waits = 0;
+        }
+        self.look.at(overdue);
+        self.look.at(memory.next_retry());
+        if waits_for_predecessor {
+            self.look.at(Some(self.engine.sure_from));
+        }
+    }
+}
+
+/// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
+pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
+    if let Group::Alone(_) = group {
+        place_undecodable(engine, group).await;
+    }
+    let mut remaining: VecDeque<_> = gather::<K>(engine.store.group(group), &engine.accounts).into();
+    if remaining.is_empty() {
+        engine.forget_idle();
+        return None;
+    }
+    let accounts = accounts_of(remaining.make_contiguous());
+    let (target_key, target) = match group {
+        Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
+        Group::Alone(_) => (None, ""),
+    };
+    let mut pass = Pass {
+        engine,
+        group,
+        target_key,
+        target,
+        observation: Observation::nothing(),
+        memory: engine.memory_of(group),
+        sure: false,
+        may_adopt: !engine.store.has_unplaced(),
+        failed_looks: 0,
+        look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
+    };
+    if remaining.iter().flat_map(|principal| &principal.members).any(|member| member.entry.is_unplaced()) {
+        pass.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
+    }
+    pass.memory().keep_only(&remaining.iter().map(|principal| principal.name.as_str()).collect());
+    let started = Instant::now();
+    pass.look_at_target(&accounts).await;
+    let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
+    let touched = rounds(&mut pass, remaining, budget).await;
+    conclude(&mut pass, touched, &accounts).await;
+    Some(pass.look.0)
+}
+
+/// All rounds of a pass. Returns the principals that were written to, and those left waiting for something.
+async fn rounds<K: AccessKind>(
+    pass: &mut Pass<'_, K>,
+    mut remaining: VecDeque<Principal<K>>,
+    budget: Duration,
+) -> Vec<Principal<K>> {
+    let writing_since = Instant::now();
+    let mut touched = Vec::new();
+    let mut ended = ended_claims(pass);
+    while !remaining.is_empty() {
+        let may_write = writing_since.elapsed() < budget;
+        if !may_write {
+            debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
+            pass.look.at(Some(Instant::now()));
+        }
+        let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
+        pass.round(&mut round, may_write).await;
+        touched.append(&mut round);
+        take_in_ended(pass, &mut remaining, &mut touched, &mut ended);
+    }
+    touched
+}
+
+/// The claims of the group that have ended, by uid.
+fn ended_claims<K: AccessKind>(pass: &Pass<'_, K>) -> BTreeSet<String> {
+    let entries = pass.engine.store.group(pass.group);
+    entries.iter().filter(|entry| entry.deleting).map(|entry| entry.uid.clone()).collect()
+}
+
+/// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
+/// being granted.
+fn take_in_ended<K: AccessKind>(
+    pass: &Pass<'_, K>,
+    remaining: &mut VecDeque<Principal<K>>,
+    touched: &mut Vec<Principal<K>>,
+    known: &mut BTreeSet<String>,
+) {
+    let entries = pass.engine.store.group(pass.group);
+    let fresh: BTreeSet<_> = entries
+        .iter()
+        .filter(|entry| entry.deleting && known.insert(entry.uid.clone()))
+        .map(|entry| &entry.key)
+        .collect();
+    if fresh.is_empty() {
+        return;
+    }
+    let anew = gather::<K>(entries.clone(), &pass.engine.accounts);
+    let is_affected =
+        |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
+    for mut principal in anew.into_iter().filter(is_affected) {
+        let same = |other: &Principal<K>| other.name == principal.name;
+        // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
+        if touched.iter().any(|other| same(other) && other.written) {
+            continue;
+        }
+        touched.retain(|other| !same(other));
+        remaining.retain(|other| !same(other));
+        principal.written = false;
+        remaining.push_front(principal);
+    }
+}
+
+/// One more list after the last write; then those that were written to are planned and reported again.
+async fn conclude<K: AccessKind>(
+    pass: &mut Pass<'_, K>,
+    principals: Vec<Principal<K>>,
+    accounts: &BTreeSet<ObjectKey>,
+) {
+    let (mut written, mut others): (Vec<_>, Vec<_>) = principals.into_iter().partition(|principal| principal.written);
+    if !written.is_empty() {
+        pass.look_at_target(accounts).await;
+        pass.steps(&mut written).await;
+        pass.report(&mut written, |_| true).await;
+    }
+    others.append(&mut written);
+    pass.wait_for(&others);
+}
+
+/// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.
+async fn place_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
+    for entry in engine.store.group(group) {
+        if !entry.is_unplaced() {
+            continue;
+        }
+        match engine.objects.read_recorded(&entry).await {
+            Ok(Some(recorded)) => {
+                engine.schedule_all(engine.store.record(&entry, recorded));
+            }
+            Ok(None) => warn!(
+                object = %entry.key,
+                "the object cannot be read, and may own access on any target: nothing that others granted is removed \
+                 until its status is repaired"
+            ),
+            Err(error) => {
+                warn!(object = %entry.key, %error, "the object cannot be decoded, and its status not be read yet");
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! From how a claim rests to the status that says so. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::{AccessStatus, Condition, ConditionStatus, ConditionType};
+use crate::plan::{Access, Class, Outcome};
+
+/// How a claim rests, as its status is to say it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rest {
+    pub(crate) outcome: Outcome,
+    pub(crate) message: String,
+    /// The principal holds the access now; `None` when that could not be read.
+    pub(crate) held: Option<bool>,
+    /// What the cloud showed, if it could be read.
+    pub(crate) observed: Option<Access>,
+    pub(crate) owned: Access,
+    pub(crate) target: Option<String>,
+    pub(crate) principal: Option<String>,
+    /// The cloud's id of the request that failed.
+    pub(crate) request_id: Option<String>,
+}
+
+/// The status after this one, and when a claim that waits will count as stalled.
+pub(crate) fn next(
+    before: &AccessStatus,
+    rest: &Rest,
+    generation: i64,
+    now: Timestamp,
+    stalled_after: Duration,
+) -> (AccessStatus, Option<Timestamp>) {
+    let (progress, stalls_at) = progress(before, rest.outcome, generation, now, stalled_after);
+    let ready = rest.outcome.class() == Class::Ready;
+    let held = rest.held.map_or(ConditionStatus::Unknown, ConditionStatus::from);
+    let mut conditions = vec![(ConditionType::Ready, ConditionStatus::from(ready))];
+    conditions.extend(progress.map(|type_| (type_, ConditionStatus::True)));
+    conditions.push((ConditionType::Held, held));
+    let condition = |(type_, status): (ConditionType, ConditionStatus)| Condition {
+        type_,
+        status,
+        reason: rest.outcome.reason().to_owned(),
+        message: rest.message.clone(),
+        last_transition_time: before
+            .condition(type_)
+            .filter(|condition| condition.status == status)
+            .map_or(now, |condition| condition.last_transition_time),
+        observed_generation: generation,
+    };
+    let sorted = |access: &Access| access.iter().cloned().collect::<Vec<_>>();
+    let status = AccessStatus {
+        observed_generation: Some(generation),
+        conditions: conditions.into_iter().map(condition).collect(),
+        target: rest.target.clone(),
+        principal: rest.principal.clone(),
+        observed: rest.observed.as_ref().map_or_else(|| before.observed.clone(), sorted),
+        owned: sorted(&rest.owned),
+        last_request_id: rest.request_id.clone(),
+    };
+    (status, stalls_at)
+}
+
+/// Which of Reconciling and Stalled is True, and when the one becomes the other.
+fn progress(
+    before: &AccessStatus,
+    outcome: Outcome,
+    generation: i64,
+    now: Timestamp,
+    stalled_after: Duration,
+) -> (Option<ConditionType>, Option<Timestamp>) {
+    match outcome.class() {
+        Class::Ready => (None, None),
+        Class::Waiting => (Some(ConditionType::Reconciling), None),
+        Class::Stalled => (Some(ConditionType::Stalled), None),
+        Class::WaitingThenStalled => {
+            let stalled_for_long = before.condition(ConditionType::Stalled).is_some_and(|stalled| {
+                let class = Outcome::from_reason(&stalled.reason).map(Outcome::class);
+                stalled.observed_generation == generation && class == Some(Class::WaitingThenStalled)
+            });
+            let since =
+                before.condition(ConditionType::Reconciling).map_or(now, |condition| condition.last_transition_time);
+            let at = since.checked_add(stalled_after).unwrap_or(Timestamp::MAX);
+            if stalled_for_long || at <= now {
+                (Some(ConditionType::Stalled), None)
+            } else {
+                (Some(ConditionType::Reconciling), Some(at))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rest(outcome: Outcome) -> Rest {
+        Rest {
+            outcome,
+            message: "why".to_owned(),
+            held: Some(true),
+            observed: Some(Access::new()),
+            owned: Access::new(),
+            target: None,
+            principal: None,
+            request_id: None,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::constant(1_000_000 + second, 0)
+    }
+
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn types(status: &AccessStatus) -> Vec<(ConditionType, ConditionStatus)> {
+        status.conditions.iter().map(|condition| (condition.type_, condition.status)).collect()
+    }
+
+    #[test]
+    fn a_ready_claim_is_neither_reconciling_nor_stalled() {
+        let (status, _) = next(&AccessStatus::default(), &rest(Outcome::Granted), 1, at(0), TEN);
+        assert_eq!(
+            types(&status),
+            [(ConditionType::Ready, ConditionStatus::True), (ConditionType::Held, ConditionStatus::True)]
+        );
+        assert_eq!(status.observed_generation, Some(1));
+    }
+
+    #[test]
+    fn what_is_missing_is_waited_for_and_then_stalls_until_it_is_there() {
+        let (first, stalls_at) = next(&AccessStatus::default(), &rest(Outcome::SecretNotFound), 1, at(0), TEN);
+        assert!(first.condition(ConditionType::Reconciling).is_some());
+        assert_eq!(stalls_at, Some(at(10)));
+        let (second, _) = next(&first, &rest(Outcome::AccountNotFound), 1, at(9), TEN);
+        assert!(second.condition(ConditionType::Reconciling).is_some(), "the clock runs on when the reason changes");
+        let (third, stalls_at) = next(&second, &rest(Outcome::SecretNotFound), 1, at(10), TEN);
+        assert!(third.condition(ConditionType::Stalled).is_some());
+        assert!(third.condition(ConditionType::Reconciling).is_none());
+        assert_eq!(stalls_at, None);
+        let (fourth, _) = next(&third, &rest(Outcome::CredentialsRejected), 1, at(11), TEN);
+        assert!(fourth.condition(ConditionType::Stalled).is_some(), "it does not start anew");
+        let (edited, _) = next(&fourth, &rest(Outcome::CredentialsRejected), 2, at(12), TEN);
+        assert!(edited.condition(ConditionType::Reconciling).is_some(), "an edit starts anew");
+    }
+
+    #[test]
+    fn a_refusal_stalls_at_once() {
+        let (status, _) = next(&AccessStatus::default(), &rest(Outcome::Rejected), 1, at(0), TEN);
+        assert!(status.condition(ConditionType::Stalled).is_some());
+    }
+
+    #[test]
+    fn a_condition_keeps_the_time_of_its_last_change() {
+        let (first, _) = next(&AccessStatus::default(), &rest(Outcome::Granted), 1, at(0), TEN);
+        let (second, _) = next(&first, &rest(Outcome::AlreadyHeld), 1, at(5), TEN);
+        assert_eq!(second.condition(ConditionType::Ready).map(|ready| ready.last_transition_time), Some(at(0)));
+        let (third, _) = next(&second, &rest(Outcome::Throttled), 1, at(6), TEN);
+        assert_eq!(third.condition(ConditionType::Ready).map(|ready| ready.last_transition_time), Some(at(6)));
+    }
+
+    #[test]
+    fn an_unreadable_list_leaves_what_was_observed_before() {
+        let before = AccessStatus { observed: vec!["SUBMIT_JOB".to_owned()], ..AccessStatus::default() };
+        let unread = Rest { observed: None, held: None, ..rest(Outcome::CloudUnavailable) };
+        let (status, _) = next(&before, &unread, 1, at(0), TEN);
+        assert_eq!(status.observed, ["SUBMIT_JOB"]);
+        assert_eq!(status.condition(ConditionType::Held).map(|held| held.status), Some(ConditionStatus::Unknown));
+    }
+}

@@ -1,0 +1,234 @@
+//! Carries out the Kubernetes steps of a plan, and writes how claims rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::entry::Entry;
+use super::gather::Principal;
+use super::kind::AccessKind;
+use super::objects::ObjectError;
+use super::pass::Pass;
+use super::report::Told;
+use super::status::{self, Rest};
+use crate::api::{AccessStatus, ConditionStatus, ConditionType, FINALIZER};
+use crate::plan::{Access, Plan, Step, Verdict};
+
+/// Kubernetes patches in flight at once in one pass.
+const CONCURRENT_PATCHES: usize = 32;
+
+/// A claim needs at most finalizer, record, shrink and release; a loop that runs longer has no end.
+const MOST_ROUNDS: usize = 5;
+
+/// One patch to send.
+struct Patch<K: AccessKind> {
+    principal: usize,
+    member: usize,
+    entry: Arc<Entry<K::Object>>,
+    effect: Effect,
+    /// What to tell about it.
+    event: Option<(Rest, bool)>,
+}
+
+enum Effect {
+    Finalizers(Vec<String>),
+    Status(Box<AccessStatus>),
+}
+
+impl<K: AccessKind> Pass<'_, K> {
+    /// Carries out Kubernetes steps until the plans have none left.
+    pub(crate) async fn steps(&mut self, principals: &mut [Principal<K>]) {
+        for _ in 0..MOST_ROUNDS {
+            let mut patches = Vec::new();
+            for (at, principal) in principals.iter().enumerate() {
+                let planned = self.plan(principal);
+                let told = self.told(principal, &planned);
+                let steps = planned.plan.steps.iter();
+                patches.extend(steps.filter_map(|step| self.patch_for(step, at, &told)));
+            }
+            if patches.is_empty() {
+                return;
+            }
+            self.send(patches, principals).await;
+        }
+        debug!(group = %self.group, "steps are left for the next pass");
+    }
+
+    /// Writes how each claim rests, where its status says otherwise.
+    pub(crate) async fn report(&mut self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
+        let mut patches = Vec::new();
+        let mut look = self.look;
+        for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
+            let planned = self.plan(principal);
+            let told = self.told(principal, &planned);
+            for member in 0..principal.members.len() {
+                let (patch, stalls_at) = self.report_for(at, member, &told);
+                patches.extend(patch);
+                look.at(stalls_at);
+            }
+        }
+        self.look = look;
+        self.send(patches, principals).await;
+    }
+
+    fn patch_for(&self, step: &Step, principal: usize, told: &Told<'_, K>) -> Option<Patch<K>> {
+        let (Step::AddFinalizer { claim } | Step::RecordOwned { claim, .. } | Step::Release { claim }) = step;
+        let member = &told.principal.members[*claim];
+        if member.stale {
+            return None;
+        }
+        let entry = Arc::clone(&member.entry);
+        let without = || entry.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect::<Vec<_>>();
+        let (effect, event) = match step {
+            Step::AddFinalizer { .. } => {
+                let mut finalizers = without();
+                finalizers.push(FINALIZER.to_owned());
+                (Effect::Finalizers(finalizers), None)
+            }
+            Step::Release { .. } => {
+                let gone = entry.deleting.then(|| (told.farewell(*claim), true));
+                (Effect::Finalizers(without()), gone)
+            }
+            Step::RecordOwned { owned, .. } => self.status_effect(told, *claim, owned.clone())?,
+        };
+        Some(Patch { principal, member: *claim, entry, effect, event })
+    }
+
+    fn status_effect(&self, told: &Told<'_, K>, claim: usize, owned: Access) -> Option<(Effect, Option<(Rest, bool)>)> {
+        let entry = &told.principal.members[claim].entry;
+        let rest = told.rest(claim, owned);
+        let engine = self.engine;
+        let (status, _) =
+            status::next(entry.status(), &rest, entry.generation, engine.clock.now(), engine.settings.stalled_after);
+        (status != *entry.status()).then(|| (Effect::Status(Box::new(status)), event_of(entry.status(), rest)))
+    }
+
+    fn report_for(&self, principal: usize, member: usize, told: &Told<'_, K>) -> (Option<Patch<K>>, Option<Instant>) {
+        let claim = &told.principal.members[member];
+        let entry = &claim.entry;
+        let nothing_left = entry.deleting && told.plan.verdicts[member] == Verdict::Ended;
+        if claim.stale || nothing_left || self.is_a_blink(told, member) {
+            return (None, None);
+        }
+        let engine = self.engine;
+        let rest = told.rest(member, told.states[member].owned.clone());
+        let now = engine.clock.now();
+        let (status, stalls_at) =
+            status::next(entry.status(), &rest, entry.generation, now, engine.settings.stalled_after);
+        let patch = (status != *entry.status()).then(|| Patch {
+            principal,
+            member,
+            entry: Arc::clone(entry),
+            event: event_of(entry.status(), rest),
+            effect: Effect::Status(Box::new(status)),
+        });
+        (patch, stalls_at.map(|at| instant_of(at, now)))
+    }
+
+    /// The cloud could not be read once: a claim that was ready stays so until the next look fails too.
+    fn is_a_blink(&self, told: &Told<'_, K>, member: usize) -> bool {
+        let unread = matches!(told.plan.verdicts[member], Verdict::Unknown | Verdict::Frozen);
+        let entry = &told.principal.members[member].entry;
+        let ready = entry.status().condition(ConditionType::Ready).is_some_and(|ready| {
+            ready.status == ConditionStatus::True && ready.observed_generation == entry.generation
+        });
+        unread && ready && told.principal.members[member].located.problem.is_none() && self.failed_looks < 2
+    }
+
+    async fn send(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
+        let engine = self.engine;
+        let answers = stream::iter(patches.into_iter().map(|patch| async move {
+            let answer = match &patch.effect {
+                Effect::Finalizers(finalizers) => engine.objects.set_finalizers(&patch.entry, finalizers).await,
+                Effect::Status(status) => engine.objects.set_status(&patch.entry, status).await,
+            };
+            // At once, so that the watch brings nothing new.
+            let answer = answer.map(|entry| engine.store.answer(entry));
+            (patch, answer)
+        }))
+        .buffer_unordered(CONCURRENT_PATCHES)
+        .collect::<Vec<_>>()
+        .await;
+        for (patch, answer) in answers {
+            let member = &mut principals[patch.principal].members[patch.member];
+            match answer {
+                Ok(now) => {
+                    if let Some((rest, gone)) = &patch.event {
+                        engine.events.tell(&patch.entry, rest, *gone);
+                    }
+                    member.fenced = true;
+                    match now {
+                        Some(entry) => {
+                            member.stale = entry.deleting && !entry.has_finalizer();
+                            member.entry = entry;
+                        }
+                        None => member.stale = true,
+                    }
+                }
+                Err(ObjectError::Stale) => {
+                    member.stale = true;
+                    engine.schedule_all(engine.store.await_newer(&patch.entry));
+                }
+                Err(ObjectError::Gone) => member.stale = true,
+                Err(error @ (ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
+                    warn!(object = %patch.entry.key, %error, "a patch failed; the object is left for a later pass");
+                    member.stale = true;
+                    self.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
+                }
+            }
+        }
+    }
+
+    /// Plans a principal as it stands now.
+    pub(crate) fn plan(&self, principal: &Principal<K>) -> Planned {
+        let states: Vec<_> =
+            principal.members.iter().map(|member| member.state(&self.observation, self.may_adopt)).collect();
+        let observed = self.observation.of(&principal.name);
+        let memory = self.memory().of(&principal.name, self.sure);
+        let plan = Plan::new(&crate::plan::Situation {
+            exclusive: K::EXCLUSIVE,
+            claims: &states,
+            observed: &observed,
+            memory: &memory,
+        });
+        let failure = self.memory().failure(&principal.name, plan.change.as_ref()).cloned();
+        Planned { states, observed, plan, failure }
+    }
+
+    pub(crate) fn told<'a>(&'a self, principal: &'a Principal<K>, planned: &'a Planned) -> Told<'a, K> {
+        Told {
+            target: self.target,
+            target_key: self.target_key,
+            principal,
+            states: &planned.states,
+            observed: &planned.observed,
+            plan: &planned.plan,
+            failure: planned.failure.as_ref(),
+            observation: &self.observation,
+        }
+    }
+}
+
+/// The moment of a time of day that is to come.
+fn instant_of(at: Timestamp, now: Timestamp) -> Instant {
+    Instant::now() + Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
+/// One principal's plan, with what it was made of.
+pub(crate) struct Planned {
+    pub(crate) states: Vec<crate::plan::ClaimState>,
+    pub(crate) observed: crate::plan::Observed,
+    pub(crate) plan: Plan,
+    pub(crate) failure: Option<super::memory::Failure>,
+}
+
+/// What is told when a status changes: only that the object rests differently, and nothing of work under way.
+fn event_of(before: &AccessStatus, rest: Rest) -> Option<(Rest, bool)> {
+    let said = before.condition(ConditionType::Ready).map(|ready| ready.reason.as_str());
+    let news = said != Some(rest.outcome.reason()) && rest.outcome != crate::plan::Outcome::Progressing;
+    news.then_some((rest, false))
+}

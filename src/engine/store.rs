@@ -1,0 +1,206 @@
+//! The objects of one kind, as newest known, and which group each belongs to.
+//!
+//! The newest resourceVersion of a uid wins, whether it came by the watch or as the answer to a patch of ours, so that a
+//! pass never sees less than its predecessor wrote. An answer never brings back an object that is gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::entry::{Entry, ObjectKey, Recorded};
+use super::group::Group;
+use crate::api::AccessObject;
+
+type Place<O> = Box<dyn Fn(&Entry<O>) -> Group + Send + Sync>;
+
+pub(crate) struct Store<O> {
+    /// Which group an object belongs to; asked again whenever the object or its account changes.
+    place: Place<O>,
+    inner: Mutex<Inner<O>>,
+}
+
+struct Inner<O> {
+    entries: BTreeMap<ObjectKey, (Arc<Entry<O>>, Group)>,
+    groups: HashMap<Group, BTreeSet<ObjectKey>>,
+    /// Undecodable objects of which it is not known what they own.
+    unplaced: BTreeSet<ObjectKey>,
+    /// Objects that turned out to be newer than known: their next event is news, whatever it says.
+    awaited: BTreeSet<ObjectKey>,
+    /// For each watch that is listing anew, by its namespace (`None`: all): the keys it has named so far.
+    listing: HashMap<Option<String>, BTreeSet<ObjectKey>>,
+}
+
+impl<O: AccessObject> Store<O> {
+    pub(crate) fn new(place: impl Fn(&Entry<O>) -> Group + Send + Sync + 'static) -> Self {
+        Self {
+            place: Box::new(place),
+            inner: Mutex::new(Inner {
+                entries: BTreeMap::new(),
+                groups: HashMap::new(),
+                unplaced: BTreeSet::new(),
+                awaited: BTreeSet::new(),
+                listing: HashMap::new(),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<O>> {
+        // Every change below leaves the maps whole, so a panic elsewhere while the lock was held harms nothing.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The watch of a namespace (`None`: of all) lists anew from here on.
+    pub(crate) fn begin_list(&self, scope: Option<&String>) {
+        self.lock().listing.insert(scope.cloned(), BTreeSet::new());
+    }
+
+    /// The watch has listed everything: what it did not name is gone. Returns the groups that lost an object.
+    pub(crate) fn end_list(&self, scope: Option<&String>) -> BTreeSet<Group> {
+        let mut inner = self.lock();
+        let Some(listed) = inner.listing.remove(&scope.cloned()) else {
+            return BTreeSet::new();
+        };
+        let in_scope = |key: &ObjectKey| scope.is_none_or(|namespace| *namespace == key.namespace);
+        let gone: Vec<_> =
+            inner.entries.keys().filter(|key| in_scope(key) && !listed.contains(*key)).cloned().collect();
+        gone.iter().filter_map(|key| inner.remove(key)).collect()
+    }
+
+    /// An object as the watch shows it. Returns the groups that have to be looked at.
+    pub(crate) fn put(&self, entry: Entry<O>) -> BTreeSet<Group> {
+        let group = (self.place)(&entry);
+        let mut inner = self.lock();
+        for (scope, listed) in &mut inner.listing {
+            if scope.as_ref().is_none_or(|namespace| *namespace == entry.key.namespace) {
+                listed.insert(entry.key.clone());
+            }
+        }
+        let awaited = inner.awaited.contains(&entry.key);
+        let known = inner.entries.get(&entry.key);
+        if let Some((known, known_group)) = known
+            && known.uid == entry.uid
+        {
+            if !entry.is_newer_than(known) {
+                return BTreeSet::new();
+            }
+            if !awaited && entry.asks_the_same_as(known) && *known_group == group {
+                inner.insert(entry, group);
+                return BTreeSet::new();
+            }
+        }
+        let mut changed: BTreeSet<_> = known.map(|(_, group)| group.clone()).into_iter().collect();
+        changed.insert(group.clone());
+        inner.insert(entry, group);
+        changed
+    }
+
+    /// The answer to a patch or a get of ours. Returns the object as it stands now, or `None` when it is gone meanwhile.
+    pub(crate) fn answer(&self, entry: Entry<O>) -> Option<Arc<Entry<O>>> {
+        let group = (self.place)(&entry);
+        let mut inner = self.lock();
+        let (known, _) = inner.entries.get(&entry.key)?;
+        if known.uid != entry.uid {
+            return None;
+        }
+        if !entry.is_newer_than(known) {
+            return Some(Arc::clone(known));
+        }
+        Some(inner.insert(entry, group))
+    }
+
+    /// An object turned out to be newer than this version of it. Returns the groups that have to be looked at, if the
+    /// newer one is known already; its event brings them otherwise.
+    pub(crate) fn await_newer(&self, than: &Entry<O>) -> BTreeSet<Group> {
+        let mut inner = self.lock();
+        match inner.entries.get(&than.key) {
+            Some((known, group)) if known.is_newer_than(than) => BTreeSet::from([group.clone()]),
+            Some(_) => {
+                inner.awaited.insert(than.key.clone());
+                BTreeSet::new()
+            }
+            None => BTreeSet::new(),
+        }
+    }
+
+    /// What the status of an undecodable object recorded. Returns the groups that have to be looked at.
+    pub(crate) fn record(&self, of: &Entry<O>, recorded: Recorded) -> BTreeSet<Group> {
+        let entry = of.clone().with_recorded(recorded);
+        let group = (self.place)(&entry);
+        let mut inner = self.lock();
+        match inner.entries.get(&entry.key) {
+            Some((known, before)) if known.resource_version == of.resource_version && known.uid == of.uid => {
+                let changed = BTreeSet::from([before.clone(), group.clone()]);
+                inner.insert(entry, group);
+                changed
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// The object is gone. Returns its group.
+    pub(crate) fn remove(&self, key: &ObjectKey, uid: &str) -> Option<Group> {
+        let mut inner = self.lock();
+        if inner.entries.get(key).is_some_and(|(known, _)| known.uid == uid) { inner.remove(key) } else { None }
+    }
+
+    /// Places objects anew after something that they depend on changed. Returns the groups that have to be looked at.
+    pub(crate) fn place_again(&self, which: impl Fn(&Entry<O>) -> bool) -> BTreeSet<Group> {
+        let mut inner = self.lock();
+        let affected: Vec<_> = inner.entries.values().filter(|(entry, _)| which(entry)).cloned().collect();
+        let mut groups = BTreeSet::new();
+        for (entry, before) in affected {
+            let group = (self.place)(&entry);
+            groups.insert(group.clone());
+            groups.insert(before);
+            inner.insert(Entry::clone(&entry), group);
+        }
+        groups
+    }
+
+    /// The objects of a group.
+    pub(crate) fn group(&self, group: &Group) -> Vec<Arc<Entry<O>>> {
+        let inner = self.lock();
+        let keys = inner.groups.get(group).into_iter().flatten();
+        keys.filter_map(|key| inner.entries.get(key)).map(|(entry, _)| Arc::clone(entry)).collect()
+    }
+
+    /// Nobody belongs to the group.
+    pub(crate) fn is_empty(&self, group: &Group) -> bool {
+        !self.lock().groups.contains_key(group)
+    }
+
+    /// Some undecodable object may own anything, anywhere.
+    pub(crate) fn has_unplaced(&self) -> bool {
+        !self.lock().unplaced.is_empty()
+    }
+
+    /// How many objects there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+}
+
+impl<O: AccessObject> Inner<O> {
+    fn insert(&mut self, entry: Entry<O>, group: Group) -> Arc<Entry<O>> {
+        let entry = Arc::new(entry);
+        self.remove(&entry.key);
+        if entry.is_unplaced() {
+            self.unplaced.insert(entry.key.clone());
+        }
+        self.groups.entry(group.clone()).or_default().insert(entry.key.clone());
+        self.entries.insert(entry.key.clone(), (Arc::clone(&entry), group));
+        entry
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Group> {
+        self.unplaced.remove(key);
+        self.awaited.remove(key);
+        let (_, group) = self.entries.remove(key)?;
+        if let Some(keys) = self.groups.get_mut(&group) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.groups.remove(&group);
+            }
+        }
+        Some(group)
+    }
+}

@@ -1,0 +1,148 @@
+//! Brings objects and accounts from the API server into the store. One undecodable object stops no other.
+
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt, pin_mut};
+use kube::core::DeserializeGuard;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
+use tokio::sync::watch as signal;
+use tracing::{error, info, warn};
+
+use super::accounts::Known;
+use super::entry::{Entry, ObjectKey};
+use super::kind::AccessKind;
+use super::{AccountChanged, Context, Engine};
+use crate::api::CloudAccount;
+
+/// What one watch covers: a namespace, or all.
+pub(crate) type Scope = Option<String>;
+
+/// The watches that cover these namespaces; none named means all.
+pub(crate) fn scopes(namespaces: &[String]) -> Vec<Scope> {
+    if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
+}
+
+/// Waits until so many watches have listed everything once.
+pub(crate) async fn all_of(watches: usize, mut known: signal::Receiver<usize>) {
+    drop(known.wait_for(|count| *count >= watches).await);
+}
+
+/// Waits for a signal.
+pub(crate) async fn until(mut signal: signal::Receiver<bool>) {
+    drop(signal.wait_for(|given| *given).await);
+}
+
+/// Watches the objects of a kind. `known` is raised with the first complete list.
+pub(crate) async fn objects<K: AccessKind>(engine: &Arc<Engine<K>>, scope: Scope, known: &signal::Sender<usize>) {
+    let events = watch::<K::Object>(engine.objects.client(), scope.as_deref());
+    pin_mut!(events);
+    let mut first = true;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Init => engine.store.begin_list(scope.as_ref()),
+            Event::InitApply(object) | Event::Apply(object) => see(engine, object),
+            Event::InitDone => {
+                engine.schedule_all(engine.store.end_list(scope.as_ref()));
+                if std::mem::take(&mut first) {
+                    info!(kind = %K::Object::plural(&()), objects = engine.store.len(), "all objects are known");
+                    known.send_modify(|count| *count += 1);
+                }
+            }
+            Event::Delete(object) => {
+                let meta = object.meta();
+                let gone = engine.store.remove(&ObjectKey::of(meta), meta.uid.as_deref().unwrap_or_default());
+                engine.schedule_all(gone.into_iter().collect());
+            }
+        }
+    }
+}
+
+fn see<K: AccessKind>(engine: &Engine<K>, object: DeserializeGuard<K::Object>) {
+    if let Err(invalid) = &object.0 {
+        error!(
+            kind = %K::Object::kind(&()),
+            object = %ObjectKey::of(&invalid.metadata),
+            error = invalid.error,
+            "an object cannot be decoded; what it owns is left alone"
+        );
+    }
+    engine.schedule_all(engine.store.put(Entry::new(object)));
+}
+
+/// Watches accounts, and tells every kind of a change. `known` is raised with the first complete list.
+pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountChanged], known: &signal::Sender<usize>) {
+    let events = watch::<CloudAccount>(&context.client, scope.as_deref());
+    pin_mut!(events);
+    let mut first = true;
+    let mut listed = Vec::new();
+    let set = |key: &ObjectKey, account: Option<Known>| {
+        context.accounts.set(key, account);
+        for changed in kinds {
+            changed(key);
+        }
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(account) => {
+                let (key, account) = known_account(account);
+                listed.push(key.clone());
+                set(&key, Some(account));
+            }
+            Event::Apply(account) => {
+                let (key, account) = known_account(account);
+                set(&key, Some(account));
+            }
+            Event::InitDone => {
+                let in_scope = |key: &ObjectKey| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+                let gone = context.accounts.keys().into_iter().filter(|key| in_scope(key) && !listed.contains(key));
+                gone.for_each(|key| set(&key, None));
+                if std::mem::take(&mut first) {
+                    info!(accounts = listed.len(), "all accounts are known");
+                    known.send_modify(|count| *count += 1);
+                }
+            }
+            Event::Delete(account) => set(&ObjectKey::of(account.meta()), None),
+        }
+    }
+}
+
+fn known_account(account: DeserializeGuard<CloudAccount>) -> (ObjectKey, Known) {
+    let meta = account.meta();
+    let key = ObjectKey::of(meta);
+    let version = format!("{} {}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default());
+    let known = match account.0 {
+        Ok(account) => Known::Spec { spec: Arc::new(account.spec), version },
+        Err(invalid) => Known::Undecodable(invalid.error),
+    };
+    (key, known)
+}
+
+/// The events of a watch. What goes wrong is logged, and tried again with growing pauses.
+fn watch<O>(client: &Client, namespace: Option<&str>) -> impl Stream<Item = Event<DeserializeGuard<O>>> + use<O>
+where
+    O: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static,
+{
+    let api: Api<DeserializeGuard<O>> =
+        namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    events.filter_map(async |event| match event {
+        Ok(event) => Some(event),
+        Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
+            let crd = format!("{}.{}", O::plural(&()), O::group(&()));
+            error!("CustomResourceDefinition {crd} is not installed: apply the manifests in crds/; waiting for it");
+            None
+        }
+        Err(error) => {
+            warn!(kind = %O::kind(&()), %error, "a watch failed; it is tried again");
+            None
+        }
+    })
+}

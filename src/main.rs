@@ -1,0 +1,11 @@
+//! The operator's binary.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cloud_access_operator::app;
+use cloud_access_operator::config::Command;
+
+fn main() -> ExitCode {
+    app::main(Command::parse())
+}
