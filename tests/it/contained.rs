@@ -1,0 +1,108 @@
+//! A pass that panics or hangs harms no other: shown with a kind of its own, which also shows how little a kind is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cloud_access_operator::app::Operator;
+use cloud_access_operator::clouds::{Account, CloudError};
+use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, kind_tasks, watch_accounts};
+use cloud_access_operator::kinds::QueueGrant;
+use tokio::sync::watch;
+
+use crate::runner::Runner;
+use crate::script::Script;
+use crate::world::World;
+
+/// How often the target that panics, or the one that hangs, was looked at.
+static BAD_LOOKS: AtomicU32 = AtomicU32::new(0);
+
+/// Everybody already holds everything, but on two targets.
+struct Brittle;
+
+impl AccessKind for Brittle {
+    type Object = QueueGrant;
+    type Client = ();
+    type Details = ();
+
+    const EXCLUSIVE: bool = false;
+    const SERVICE: &'static str = "brittle";
+    const TARGET: &'static str = "thing";
+
+    fn claim(object: &QueueGrant) -> Result<Claim<()>, InvalidSpec> {
+        Ok(Claim {
+            target: object.spec.queue_name.clone(),
+            principal: object.spec.user_name.clone(),
+            wanted: BTreeSet::from(["SUBMIT_JOB".to_owned()]),
+            details: (),
+        })
+    }
+
+    fn connect(_: &Account) {}
+
+    async fn list((): &(), target: &str) -> Result<Listing, CloudError> {
+        match target {
+            "panics" => {
+                BAD_LOOKS.fetch_add(1, Ordering::Relaxed);
+                panic!("a pass that panics");
+            }
+            "hangs" => {
+                BAD_LOOKS.fetch_add(1, Ordering::Relaxed);
+                std::future::pending().await
+            }
+            _ => {
+                let row = Row { access: BTreeSet::from(["SUBMIT_JOB".to_owned()]), fixed: false };
+                Ok(Listing::Rows(BTreeMap::from([("alice".to_owned(), row)])))
+            }
+        }
+    }
+
+    async fn write((): &(), _: &str, changes: &[Change<()>]) -> Vec<Result<(), CloudError>> {
+        changes.iter().map(|_| Ok(())).collect()
+    }
+}
+
+const SCRIPT: &str = "
+apply
+  kind: QueueGrant
+  metadata: {name: bad}
+  spec: {queueName: TARGET, userName: alice, privileges: [SUBMIT_JOB]}
+wait 1s
+apply
+  kind: QueueGrant
+  metadata: {name: good}
+  spec: {queueName: works, userName: alice, privileges: [SUBMIT_JOB]}
+expect good ready=True reason=AlreadyHeld
+wait 1h
+expect bad reason=absent
+";
+
+/// Runs the script with the kind in place of the operator's own.
+fn check(target: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::pure(&[]);
+        world.replace_operator(|operator: Operator, stop| {
+            let (context, publisher) = operator.context(stop);
+            let (known, accounts_known) = watch::channel(false);
+            let tasks = kind_tasks::<Brittle>(&context, accounts_known);
+            let accounts = watch_accounts(context, vec![tasks.account_changed], known);
+            Box::pin(async move {
+                _ = tokio::join!(tasks.run, accounts, publisher);
+            })
+        });
+        let script = Script::parse(target, &SCRIPT.replace("TARGET", target));
+        Runner::run(&script, world).await;
+    });
+}
+
+#[test]
+fn a_pass_that_panics_or_hangs_is_tried_again_and_delays_no_other() {
+    for target in ["panics", "hangs"] {
+        let before = BAD_LOOKS.load(Ordering::Relaxed);
+        check(target);
+        let looks = BAD_LOOKS.load(Ordering::Relaxed) - before;
+        // An hour of passes given up after ten minutes each, or of panics with at least a pause between.
+        assert!(looks >= 5, "{target}: looked at {looks} times only");
+        assert!(looks <= 3600, "{target}: looked at {looks} times: no pause between");
+    }
+}

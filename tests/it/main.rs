@@ -1,0 +1,12 @@
+//! Tests that cross module borders: scenarios in both worlds, the shipped CRDs and manifests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "tests start servers and read their environment")]
+
+mod contained;
+mod cost;
+mod manifests;
+mod object_store;
+mod runner;
+mod scenarios;
+mod script;
+mod world;

@@ -1,0 +1,314 @@
+//! An object store in memory that speaks as much of the Kubernetes API as the operator and the scenarios use. It serves
+//! the pure world, where time is virtual; whatever crosses the process border is tested with a real API server.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use http::{Method, Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body as ClientBody;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// Tells what time it is, as objects' timestamps are to say it.
+pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// The store. Clones are the same store.
+#[derive(Clone)]
+pub struct ObjectStore {
+    inner: Arc<Mutex<Inner>>,
+    version: Arc<watch::Sender<u64>>,
+    now: Now,
+}
+
+#[derive(Default)]
+struct Inner {
+    version: u64,
+    /// (resource, namespace, name) → object.
+    objects: BTreeMap<(String, String, String), Value>,
+    /// What watches are told, oldest first.
+    history: Vec<Happened>,
+    /// Writes by each client.
+    writes: BTreeMap<&'static str, Vec<String>>,
+}
+
+#[derive(Clone)]
+struct Happened {
+    version: u64,
+    resource: String,
+    namespace: String,
+    event: Value,
+}
+
+/// What a request is about.
+struct Path {
+    resource: String,
+    namespace: String,
+    name: String,
+    subresource: String,
+}
+
+impl ObjectStore {
+    pub fn new(now: Now) -> Self {
+        Self { inner: Arc::default(), version: Arc::new(watch::Sender::new(0)), now }
+    }
+
+    /// A client whose writes are counted under this name.
+    pub fn client(&self, who: &'static str) -> Client {
+        let store = self.clone();
+        let service =
+            tower::service_fn(move |request: Request<ClientBody>| -> BoxFuture<'static, Result<_, Infallible>> {
+                let store = store.clone();
+                async move { Ok(store.answer(who, request).await) }.boxed()
+            });
+        Client::new(service, "default")
+    }
+
+    /// The writes of a client so far.
+    pub fn writes(&self, who: &str) -> Vec<String> {
+        self.inner.lock().unwrap().writes.get(who).cloned().unwrap_or_default()
+    }
+
+    async fn answer(&self, who: &'static str, request: Request<ClientBody>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let body = body.collect_bytes().await.unwrap_or_default();
+        let path = Path::parse(head.uri.path());
+        let query = head.uri.query().unwrap_or_default();
+        if head.method == Method::GET {
+            return match (path.name.is_empty(), query.contains("watch=")) {
+                (true, true) => self.watch(&path, query),
+                (true, false) => self.list(&path),
+                (false, _) => self.get(&path),
+            };
+        }
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let answer = match head.method {
+            Method::POST => self.create(&path, body),
+            Method::PATCH => self.patch(&path, &body),
+            Method::DELETE => self.delete(&path),
+            _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "not in this store"),
+        };
+        if answer.status().is_success() && path.resource != "events" {
+            let line = format!("{} {} {} {}", head.method, path.resource, path.name, path.subresource);
+            self.inner.lock().unwrap().writes.entry(who).or_default().push(line.trim_end().to_owned());
+        }
+        answer
+    }
+
+    fn list(&self, path: &Path) -> Response<Body> {
+        let inner = self.inner.lock().unwrap();
+        let items: Vec<_> =
+            inner.objects.iter().filter(|(key, _)| path.covers(&key.0, &key.1)).map(|(_, it)| it).collect();
+        answer(&json!({
+            "apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": inner.version.to_string()}, "items": items
+        }))
+    }
+
+    fn get(&self, path: &Path) -> Response<Body> {
+        let inner = self.inner.lock().unwrap();
+        inner.objects.get(&path.key()).map_or_else(|| refuse(StatusCode::NOT_FOUND, "not found"), answer)
+    }
+
+    fn watch(&self, path: &Path, query: &str) -> Response<Body> {
+        let parameter = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value)
+        };
+        let since: u64 = parameter("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
+        let seconds: u64 = parameter("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(290);
+        let until = Instant::now() + Duration::from_secs(seconds);
+        let (resource, namespace) = (path.resource.clone(), path.namespace.clone());
+        let state = (self.clone(), self.version.subscribe(), since);
+        let events = stream::unfold(state, move |(store, mut changed, since)| {
+            let (resource, namespace) = (resource.clone(), namespace.clone());
+            async move {
+                loop {
+                    let next = store.inner.lock().unwrap().next_after(since, &resource, &namespace);
+                    if let Some(happened) = next {
+                        let line = format!("{}\n", happened.event);
+                        return Some((Ok::<_, Infallible>(line), (store, changed, happened.version)));
+                    }
+                    tokio::select! {
+                        _ = changed.changed() => {}
+                        () = sleep_until(until) => return None,
+                    }
+                }
+            }
+        });
+        Response::new(Body::from_stream(events.boxed()))
+    }
+
+    fn create(&self, path: &Path, mut object: Value) -> Response<Body> {
+        let mut inner = self.inner.lock().unwrap();
+        let name = object["metadata"]["name"].as_str().map(str::to_owned);
+        let name = name.unwrap_or_else(|| format!("generated-{}", inner.version + 1));
+        let key = (path.resource.clone(), path.namespace.clone(), name.clone());
+        if inner.objects.contains_key(&key) {
+            return refuse(StatusCode::CONFLICT, "already exists");
+        }
+        let meta = &mut object["metadata"];
+        meta["name"] = json!(name);
+        meta["namespace"] = json!(path.namespace);
+        meta["uid"] = json!(format!("uid-{}", inner.version + 1));
+        meta["generation"] = json!(1);
+        meta["creationTimestamp"] = json!((self.now)().round(jiff::Unit::Second).unwrap().to_string());
+        if path.has_status() {
+            object["status"] = json!({"observedGeneration": -1});
+        }
+        let object = inner.put(key, object, "ADDED");
+        self.tell(&inner);
+        answer(&object)
+    }
+
+    /// A merge patch, or an apply: which creates what is not there.
+    fn patch(&self, path: &Path, change: &Value) -> Response<Body> {
+        if !self.inner.lock().unwrap().objects.contains_key(&path.key()) {
+            if change["kind"].is_string() {
+                return self.create(path, change.clone());
+            }
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        }
+        let mut inner = self.inner.lock().unwrap();
+        let before = inner.objects[&path.key()].clone();
+        let expected = change["metadata"]["resourceVersion"].as_str();
+        if expected.is_some_and(|expected| before["metadata"]["resourceVersion"] != expected) {
+            return refuse(StatusCode::CONFLICT, "the object has been modified");
+        }
+        let mut object = before.clone();
+        if path.subresource == "status" {
+            merge(&mut object["status"], &change["status"]);
+        } else {
+            let mut change = change.clone();
+            change.as_object_mut().unwrap().remove("status");
+            merge(&mut object, &change);
+        }
+        if object["spec"] != before["spec"] {
+            object["metadata"]["generation"] = json!(before["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
+        }
+        if object == before {
+            return answer(&object);
+        }
+        let meta = &object["metadata"];
+        let held = meta["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        let gone = !meta["deletionTimestamp"].is_null() && !held;
+        let object = inner.put(path.key(), object, if gone { "DELETED" } else { "MODIFIED" });
+        self.tell(&inner);
+        answer(&object)
+    }
+
+    fn delete(&self, path: &Path) -> Response<Body> {
+        let mut inner = self.inner.lock().unwrap();
+        let Some(mut object) = inner.objects.get(&path.key()).cloned() else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
+        let meta = &mut object["metadata"];
+        let held = meta["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        if held && !meta["deletionTimestamp"].is_null() {
+            return answer(&object);
+        }
+        meta["deletionTimestamp"] = json!((self.now)().to_string());
+        let object = inner.put(path.key(), object, if held { "MODIFIED" } else { "DELETED" });
+        self.tell(&inner);
+        answer(&object)
+    }
+
+    fn tell(&self, inner: &Inner) {
+        self.version.send_replace(inner.version);
+    }
+}
+
+impl Inner {
+    /// Stores a new version of an object, and remembers it for watches.
+    fn put(&mut self, key: (String, String, String), mut object: Value, what: &str) -> Value {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.history.push(Happened {
+            version: self.version,
+            resource: key.0.clone(),
+            namespace: key.1.clone(),
+            event: json!({"type": what, "object": object}),
+        });
+        if what == "DELETED" {
+            self.objects.remove(&key);
+        } else {
+            self.objects.insert(key, object.clone());
+        }
+        object
+    }
+
+    fn next_after(&self, since: u64, resource: &str, namespace: &str) -> Option<Happened> {
+        let from = self.history.partition_point(|happened| happened.version <= since);
+        let concerns = |happened: &&Happened| {
+            happened.resource == resource && (namespace.is_empty() || happened.namespace == namespace)
+        };
+        self.history[from..].iter().find(concerns).cloned()
+    }
+}
+
+impl Path {
+    /// `/apis/GROUP/VERSION[/namespaces/NS]/RESOURCE[/NAME[/SUB]]`, or `/api/v1…`.
+    fn parse(path: &str) -> Self {
+        let mut parts = path.trim_matches('/').split('/').map(str::to_owned).peekable();
+        let prefix = if parts.next().as_deref() == Some("api") { 1 } else { 2 };
+        let mut parts = parts.skip(prefix).peekable();
+        let mut namespace = String::new();
+        if parts.peek().is_some_and(|part| part == "namespaces") {
+            parts.next();
+            namespace = parts.next().unwrap_or_default();
+        }
+        let mut next = || parts.next().unwrap_or_default();
+        Self { namespace, resource: next(), name: next(), subresource: next() }
+    }
+
+    fn key(&self) -> (String, String, String) {
+        (self.resource.clone(), self.namespace.clone(), self.name.clone())
+    }
+
+    fn covers(&self, resource: &str, namespace: &str) -> bool {
+        self.resource == resource && (self.namespace.is_empty() || self.namespace == namespace)
+    }
+
+    /// Access objects have a status, which their default says was never looked at.
+    fn has_status(&self) -> bool {
+        !matches!(self.resource.as_str(), "secrets" | "events" | "namespaces" | "cloudaccounts")
+    }
+}
+
+/// RFC 7386.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (field, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().unwrap().remove(field);
+        } else {
+            merge(&mut target[field], value);
+        }
+    }
+}
+
+fn answer(value: &Value) -> Response<Body> {
+    Response::new(Body::from(value.to_string()))
+}
+
+fn refuse(code: StatusCode, message: &str) -> Response<Body> {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code.as_u16(), "message": message,
+        "reason": code.canonical_reason().unwrap_or_default().replace(' ', "")
+    });
+    Response::builder().status(code).body(Body::from(status.to_string())).unwrap()
+}

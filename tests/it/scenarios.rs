@@ -1,0 +1,62 @@
+//! Every script in `tests/scenarios/`, in both worlds.
+
+use std::path::{Path, PathBuf};
+
+use futures::{StreamExt, stream};
+
+use crate::runner::Runner;
+use crate::script::Script;
+use crate::world::World;
+
+/// Real worlds at once: each has an operator process of its own.
+const REAL_AT_ONCE: usize = 6;
+
+/// All scripts, by name; only those whose name contains `SCENARIO`, if that is set.
+fn scripts() -> Vec<Script> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let wanted = std::env::var("SCENARIO").unwrap_or_default();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let scripts = paths.iter().map(|path| Script::parse(&name(path), &std::fs::read_to_string(path).unwrap()));
+    scripts.filter(|script| script.name.contains(&wanted)).collect()
+}
+
+#[test]
+fn every_scenario_holds_in_the_pure_world() {
+    let scripts = scripts();
+    assert!(!scripts.is_empty(), "no scenario has that name");
+    let failed = scripts.iter().filter(|script| {
+        // A thread of its own, so that one that does not hold leaves the others running.
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+            runtime.unwrap().block_on(async { Runner::run(script, World::pure(&script.settings)).await });
+        };
+        std::thread::scope(|scope| scope.spawn(run).join().is_err())
+    });
+    let failed: Vec<_> = failed.map(|script| &script.name).collect();
+    assert!(failed.is_empty(), "these did not hold, as told above: {failed:?}");
+}
+
+#[test]
+fn every_scenario_holds_on_a_real_api_server() {
+    let environment = std::env::var("CLOUD_ACCESS_TEST_ENV");
+    let environment = PathBuf::from(environment.expect("this test needs a control plane: run `cargo xtask test`"));
+    let scripts: Vec<_> = scripts().into_iter().filter(|script| script.real).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runs = stream::iter(scripts).map(|script| {
+        let (name, environment) = (script.name.clone(), environment.clone());
+        async move {
+            // A task of its own, so that one that does not hold leaves the others running.
+            let run = tokio::task::spawn_local(async move {
+                let world = World::real(&script.name, &script.settings, &environment).await;
+                Runner::run(&script, world).await;
+            });
+            run.await.err().map(|_| name)
+        }
+    });
+    let all = runs.buffer_unordered(REAL_AT_ONCE).filter_map(async |failed| failed).collect::<Vec<_>>();
+    let failed = tokio::task::LocalSet::new().block_on(&runtime, all);
+    assert!(failed.is_empty(), "these did not hold, as told above: {failed:?}");
+}

@@ -1,0 +1,219 @@
+//! The two worlds that scenarios run in: the same steps, the same expectations.
+//!
+//! The pure world runs engine and clients as they are, in this process, on virtual time: the object store is in memory,
+//! and calls to the cloud go straight into the simulator's router. The real world runs the shipped binary against a real
+//! API server, and the simulator over HTTP.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloud_access_operator::api::parse_duration;
+use cloud_access_operator::app::Operator;
+use cloud_access_operator::clock::Clock;
+use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
+use cloud_access_operator::clouds::{Transport, TransportError};
+use cloud_access_operator::engine::Settings;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::Client;
+use simulator::{ConnectionClosed, Simulator};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+use crate::object_store::ObjectStore;
+
+/// How the operator runs.
+pub enum Operation {
+    /// In this process.
+    Pure { store: ObjectStore, clock: Clock, running: Option<(watch::Sender<bool>, JoinHandle<()>)> },
+    /// A process of its own.
+    Real { kubeconfig: PathBuf, log: PathBuf, running: Option<Child> },
+}
+
+/// A world to run one scenario in.
+pub struct World {
+    pub simulator: Simulator,
+    pub client: Client,
+    /// The namespace of the scenario.
+    pub namespace: String,
+    /// Where the cloud is.
+    pub endpoint: String,
+    pub operation: Operation,
+    settings: Vec<(String, String)>,
+    run: RunOperator,
+}
+
+/// Runs an operator in this process until told to stop.
+type RunOperator = fn(Operator, watch::Receiver<bool>) -> BoxFuture<'static, ()>;
+
+/// The operator's settings in scenarios, unless they say otherwise: short, so that the real world need not wait.
+const SETTINGS: [(&str, &str); 5] = [
+    ("drift-interval", "1h"),
+    ("in-flight-window", "3s"),
+    ("stalled-after", "10m"),
+    ("debounce", "50ms"),
+    ("secret-interval", "1s"),
+];
+
+impl World {
+    pub fn pure(settings: &[(String, String)]) -> Self {
+        let clock = Clock::virtual_from("2026-01-01T00:00:00Z".parse().unwrap());
+        let now = {
+            let clock = clock.clone();
+            Arc::new(move || clock.now())
+        };
+        let simulator = Simulator::new(simulator::Settings { clock: now.clone(), ..simulator::Settings::default() });
+        let store = ObjectStore::new(now);
+        Self {
+            simulator,
+            client: store.client("user"),
+            namespace: "team".to_owned(),
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            operation: Operation::Pure { store, clock, running: None },
+            settings: with_defaults(settings),
+            run: |operator, stop| operator.run(stop).boxed(),
+        }
+    }
+
+    pub async fn real(name: &str, settings: &[(String, String)], environment: &Path) -> Self {
+        let simulator = Simulator::new(simulator::Settings::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, simulator.router()).into_future());
+        let kubeconfig = kube::config::Kubeconfig::read_from(environment.join("admin.kubeconfig")).unwrap();
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        let log = environment.join(format!("scenario-{name}.log"));
+        drop(std::fs::remove_file(&log));
+        Self {
+            simulator,
+            client: Client::try_from(config).unwrap(),
+            namespace: format!("scenario-{name}"),
+            endpoint,
+            operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
+            settings: with_defaults(settings),
+            run: |operator, stop| operator.run(stop).boxed(),
+        }
+    }
+
+    /// Runs something else in place of the operator, in the pure world.
+    pub fn replace_operator(&mut self, run: RunOperator) {
+        self.run = run;
+    }
+
+    /// Kubernetes writes of the operator so far, where they can be counted.
+    pub fn writes(&self) -> Option<Vec<String>> {
+        match &self.operation {
+            Operation::Pure { store, .. } => Some(store.writes("operator")),
+            Operation::Real { .. } => None,
+        }
+    }
+
+    pub fn is_pure(&self) -> bool {
+        matches!(self.operation, Operation::Pure { .. })
+    }
+
+    pub fn start_operator(&mut self) {
+        let setting =
+            |name: &str| parse_duration(&self.settings.iter().find(|(key, _)| key == name).unwrap().1).unwrap();
+        match &mut self.operation {
+            Operation::Pure { store, clock, running } => {
+                let (stop, stopped) = watch::channel(false);
+                let operator = Operator {
+                    client: store.client("operator"),
+                    settings: Settings {
+                        namespaces: Vec::new(),
+                        drift_interval: setting("drift-interval"),
+                        in_flight_window: setting("in-flight-window"),
+                        stalled_after: setting("stalled-after"),
+                        debounce: setting("debounce"),
+                        secret_interval: setting("secret-interval"),
+                        call_timeout: Duration::from_secs(30),
+                        pass_timeout: Duration::from_mins(10),
+                        retry_after_refusal: Duration::from_secs(5),
+                        concurrent_passes: 8,
+                        grace: Duration::from_secs(5),
+                        random: || 0.5,
+                    },
+                    clock: clock.clone(),
+                    transport: Arc::new(InProcess(self.simulator.clone())),
+                    allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
+                };
+                *running = Some((stop, tokio::spawn((self.run)(operator, stopped))));
+            }
+            Operation::Real { kubeconfig, log, running } => {
+                let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+                let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
+                command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "info,kube=warn");
+                command.args(["--watch-namespace", &self.namespace, "--allow-endpoint", &self.endpoint]);
+                for (name, value) in &self.settings {
+                    command.arg(format!("--{name}")).arg(value);
+                }
+                *running = Some(command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
+            }
+        }
+    }
+
+    /// Stops the operator where it stands: nothing is finished, nothing is said goodbye to.
+    pub fn kill_operator(&mut self) {
+        match &mut self.operation {
+            Operation::Pure { running, .. } => {
+                if let Some((_, task)) = running.take() {
+                    task.abort();
+                }
+            }
+            Operation::Real { running, .. } => {
+                if let Some(mut child) = running.take() {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill_operator();
+    }
+}
+
+fn with_defaults(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let own = |name: &str| settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    SETTINGS
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), own(name).unwrap_or_else(|| (*value).to_owned())))
+        .collect()
+}
+
+/// Calls go straight into the simulator's router.
+struct InProcess(Simulator);
+
+impl Transport for InProcess {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+        async move {
+            let broken = || TransportError::Interrupted("closed".to_owned());
+            let limit = Duration::from_secs(30);
+            let exchange = async {
+                let (mut head, body) = request.into_parts();
+                let host = head.uri.authority().unwrap().as_str().parse().unwrap();
+                head.headers.entry(http::header::HOST).or_insert(host);
+                head.uri = head.uri.path_and_query().unwrap().as_str().parse().unwrap();
+                let request = http::Request::from_parts(head, axum::body::Body::from(body));
+                let response = self.0.router().oneshot(request).await.unwrap();
+                if response.extensions().get::<ConnectionClosed>().is_some() {
+                    return Err(broken());
+                }
+                let (head, body) = response.into_parts();
+                let body = axum::body::to_bytes(body, 8 << 20).await.map_err(|_| broken())?;
+                Ok(http::Response::from_parts(head, body))
+            };
+            tokio::time::timeout(limit, exchange).await.unwrap_or(Err(TransportError::Timeout(limit)))
+        }
+        .boxed()
+    }
+}
