@@ -50,7 +50,7 @@ pub struct CloudAccountSpec {
     pub huawei: Option<HuaweiAccount>,
 
     /// At most this many requests per second are sent to the cloud through this account, all kinds together. Left out:
-    /// no limit but the cloud's own.
+    /// as many as the cloud takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub requests_per_second: Option<u32>,
