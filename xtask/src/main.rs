@@ -1,0 +1,84 @@
+//! Developer commands: `cargo xtask demo | up | test | check | generate`.
+#![expect(clippy::print_stderr, reason = "the last word of a failed command goes to standard error")]
+
+mod check;
+mod control_plane;
+mod demo;
+mod environment;
+mod failure;
+mod generate;
+mod interrupt;
+mod kubectl;
+mod loopback;
+mod places;
+mod process;
+mod progress;
+mod samples;
+mod simulator;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::control_plane::Options;
+use crate::failure::{Failure, Result};
+use crate::places::Places;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Developer commands of cloud-access-operator")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tells what the operator does, on a real API server and a simulated cloud, and checks each step.
+    Demo,
+    /// Starts API server, simulated cloud and operator, and keeps them until Ctrl-C.
+    Up {
+        /// Write every request to the API server to target/dev/audit.log.
+        #[arg(long)]
+        audit: bool,
+    },
+    /// Runs all tests, with a real API server.
+    Test {
+        /// Write every request to the API server to target/dev-test/audit.log.
+        #[arg(long)]
+        audit: bool,
+        /// Arguments for `cargo test`, after `--`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Formatting, lints, dependencies, generated files: what has to hold before a commit.
+    Check,
+    /// Writes the generated files: crds/.
+    Generate,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) => {
+            eprintln!("stopped");
+            ExitCode::from(130)
+        }
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    interrupt::listen()?;
+    let places = Places::find()?;
+    match command {
+        Command::Demo => demo::demo(&places),
+        Command::Up { audit } => environment::up(&places, Options { audit: *audit }),
+        Command::Test { audit, arguments } => test::test(&places, Options { audit: *audit }, arguments),
+        Command::Check => check::check(&places),
+        Command::Generate => generate::generate(&places),
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask test`: all tests, with a real API server for those that need one.
+
+use std::process::Command;
+
+use crate::control_plane::{self, ControlPlane, Options};
+use crate::environment::Workbench;
+use crate::failure::Result;
+use crate::places::{self, Places};
+use crate::process;
+use crate::progress::{Stopwatch, human, say};
+
+/// Where tests find kubeconfigs: `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`.
+const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
+
+/// Runs the tests; `arguments` are for `cargo test`.
+pub(crate) fn test(places: &Places, options: Options, arguments: &[String]) -> Result<()> {
+    let watch = Stopwatch::start();
+    let workbench = Workbench::prepare(places, "dev-test")?;
+    let binaries = control_plane::obtain(places, &workbench.guard)?;
+
+    // Built first: an idle control plane would only slow the compiler down, and compile errors come sooner.
+    say("==> Building the tests");
+    process::run("building the tests", cargo_test(places).args(selection(arguments)).arg("--no-run"))?;
+
+    say("==> Starting etcd and kube-apiserver");
+    let mut control_plane = ControlPlane::start(&binaries, &workbench.guard, &workbench.directory, options)?;
+    control_plane.prepare(places)?;
+
+    say("==> Running the tests");
+    let mut tests = cargo_test(places);
+    tests.args(arguments).env(TEST_ENVIRONMENT, &workbench.directory).env("NO_PROXY", places::no_proxy());
+    if let Err(failure) = process::run("`cargo test`", &mut tests) {
+        // A dead API server explains more than the tests that missed it.
+        control_plane.check()?;
+        return Err(failure.advice(format!("the API server's log is in {}", workbench.directory.display())));
+    }
+    say(format!("==> All tests passed, {} in total", human(watch.elapsed())));
+    Ok(())
+}
+
+fn cargo_test(places: &Places) -> Command {
+    let mut cargo = places::cargo();
+    cargo.args(["test", "--workspace", "--locked"]).current_dir(&places.workspace);
+    cargo
+}
+
+/// What of the arguments says which tests to build: those after a second `--` are for the test programs.
+fn selection(arguments: &[String]) -> impl Iterator<Item = &String> {
+    arguments.iter().take_while(|argument| *argument != "--")
+}
