@@ -17,6 +17,9 @@ use crate::world::World;
 const PURE_PATIENCE: Duration = Duration::from_mins(10);
 const REAL_PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long the real world is watched for quiet.
+const REAL_QUIET: Duration = Duration::from_secs(2);
+
 pub struct Runner {
     world: World,
     /// Journal entries and writes that earlier steps have accounted for.
@@ -338,7 +341,7 @@ impl Runner {
     async fn quiet(&mut self, time: Duration) -> Result<(), String> {
         self.settle().await;
         let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
-        tokio::time::sleep(time).await;
+        tokio::time::sleep(if self.world.is_pure() { time } else { time.min(REAL_QUIET) }).await;
         let made: Vec<_> = self.journal(calls).into_iter().filter(|call| !call.starts_with("List")).collect();
         if !made.is_empty() || self.world.writes() != writes {
             return Err(format!("instead calls {made:?}, writes {:?}", self.world.writes()));

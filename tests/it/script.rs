@@ -26,7 +26,7 @@
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect event NAME REASON` | an event was published about the object |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; lists are left out in the real world |
-//! | `expect quiet DURATION` | for so long no Kubernetes write, and no cloud call but lists (pure world only) |
+//! | `expect quiet DURATION` | for so long no cloud call but lists, and no Kubernetes write; in the real world two seconds, and writes are not seen |
 //! | `expect writes N` | Kubernetes writes of the operator since the last such step (pure world only) |
 
 /// One step of a scenario.
