@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{join, join_all};
+use futures::future::{Either, join, join_all, select};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -21,6 +21,9 @@ use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::{crds, resolve_account};
 use crate::{every_kind, telemetry};
+
+/// How long events may still be published after the work has ended.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -158,8 +161,11 @@ impl Operator {
         let kinds: Vec<KindTasks> = every_kind!(tasks);
         let (runs, changed): (Vec<_>, Vec<_>) = kinds.into_iter().map(|kind| (kind.run, kind.account_changed)).unzip();
         let watch_accounts = engine::watch_accounts(context, changed, accounts);
-        // The publisher ends when the kinds have ended and with them the last that tells of anything.
-        join(publisher, join(join_all(runs), watch_accounts)).await;
+        let work = join(join_all(runs), watch_accounts);
+        // What is left to publish when the work has ended gets a little time, and no more: events are no record.
+        if let Either::Left((_, publisher)) = select(Box::pin(work), publisher).await {
+            drop(tokio::time::timeout(LAST_EVENTS, publisher).await);
+        }
     }
 
     /// What every kind's engine shares, and the publisher of its events.

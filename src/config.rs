@@ -77,7 +77,8 @@ pub enum LogFormat {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "write a whole number and ms, s, m or h, such as 90s".to_owned())
+    let duration = parse_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "write a whole number above zero and ms, s, m or h, such as 90s".to_owned())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::Request;
+use axum::http::header::DATE;
+use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -24,9 +25,16 @@ use crate::world::World;
 pub(crate) async fn handle(State(simulator): State<Simulator>, request: Request<Body>) -> Response {
     let request_id = simulator.world().next_request_id();
     let id = request_id.clone();
-    let served = tokio::spawn(async move { serve(&simulator, request, &id).await });
+    let world = simulator.clone();
+    let served = tokio::spawn(async move { serve(&world, request, &id).await });
     let delivery = served.await.unwrap_or(Delivery::Closed);
-    delivery.into_response(&request_id).await
+    let mut response = delivery.into_response(&request_id).await;
+    // Clients learn from it how wrong their clock is.
+    let now = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&simulator.world().time_of_day());
+    if let Ok(Ok(now)) = now.map(|now| HeaderValue::from_str(&now)) {
+        response.headers_mut().insert(DATE, now);
+    }
+    response
 }
 
 async fn serve(simulator: &Simulator, request: Request<Body>, request_id: &str) -> Delivery {

@@ -17,10 +17,16 @@ pub enum CloudError {
         /// When to try again at the earliest, if known.
         retry_after: Option<Duration>,
     },
-    /// The cloud could not be reached, did not answer in time or failed on its side. The call may have been carried out.
+    /// The cloud did not answer in time, or failed on its side. The call may have been carried out.
     #[error("the cloud is unavailable: {fault}")]
     Unavailable {
         /// What was answered.
+        fault: Fault,
+    },
+    /// The cloud could not be reached: nothing was sent, and nothing was carried out.
+    #[error("the cloud cannot be reached: {fault}")]
+    Unreachable {
+        /// What happened.
         fault: Fault,
     },
     /// The cloud does not know who is calling: a bad signature, password or token, a wrong clock, a locked key.
@@ -75,6 +81,7 @@ impl CloudError {
         match self {
             Self::Throttled { fault, .. }
             | Self::Unavailable { fault }
+            | Self::Unreachable { fault }
             | Self::CredentialsRejected { fault }
             | Self::AccessDenied { fault }
             | Self::TargetNotFound { fault }

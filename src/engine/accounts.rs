@@ -10,7 +10,8 @@ use kube::{Api, Client};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::entry::ObjectKey;
+use super::Settings;
+use super::entry::{ObjectKey, shorten};
 use crate::api::CloudAccountSpec;
 use crate::clouds::Account;
 use crate::plan::Outcome;
@@ -73,6 +74,8 @@ pub(crate) struct Accounts {
     resolve: ResolveAccount,
     /// How long a Secret is believed to be as it was read.
     secret_interval: Duration,
+    /// The longest that reading one may take.
+    call_timeout: Duration,
     known: Mutex<BTreeMap<ObjectKey, Known>>,
     connections: Mutex<HashMap<ObjectKey, Slot>>,
 }
@@ -81,7 +84,7 @@ pub(crate) struct Accounts {
 type Slot = Arc<tokio::sync::Mutex<Option<Connected>>>;
 
 /// An account object as the watch shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Known {
     /// Its spec, and a version that differs whenever the spec does.
     Spec { spec: Arc<CloudAccountSpec>, version: String },
@@ -91,27 +94,33 @@ pub(crate) enum Known {
 
 struct Connected {
     connection: Connection,
-    read: Instant,
+    /// The version of the account object.
+    account_version: String,
+    /// When its Secret was read; `None` once that is doubted.
+    read: Option<Instant>,
 }
 
 impl Accounts {
-    pub(crate) fn new(client: Client, resolve: ResolveAccount, secret_interval: Duration) -> Self {
+    pub(crate) fn new(client: Client, resolve: ResolveAccount, settings: &Settings) -> Self {
         Self {
             client,
             resolve,
-            secret_interval,
+            secret_interval: settings.secret_interval,
+            call_timeout: settings.call_timeout,
             known: Mutex::new(BTreeMap::new()),
             connections: Mutex::new(HashMap::new()),
         }
     }
 
-    /// What the watch shows of an account object; `None` when it is gone.
-    pub(crate) fn set(&self, key: &ObjectKey, account: Option<Known>) {
+    /// What the watch shows of an account object; `None` when it is gone, and with it its credentials. Returns whether
+    /// that is news.
+    pub(crate) fn set(&self, key: &ObjectKey, account: Option<Known>) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match account {
-            Some(account) => drop(known.insert(key.clone(), account)),
-            None => drop(known.remove(key)),
-        }
+        let Some(account) = account else {
+            self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            return known.remove(key).is_some();
+        };
+        known.insert(key.clone(), account.clone()) != Some(account)
     }
 
     /// The account objects there are.
@@ -123,9 +132,11 @@ impl Accounts {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(key) {
             Some(Known::Spec { spec, version }) => Ok((Arc::clone(spec), version.clone())),
-            Some(Known::Undecodable(error)) => {
-                Err(not_ready(format!("this version of the operator cannot read CloudAccount {}: {error}", key.name)))
-            }
+            Some(Known::Undecodable(error)) => Err(not_ready(format!(
+                "this version of the operator cannot read CloudAccount {}: {}",
+                key.name,
+                shorten(error)
+            ))),
             None => Err(AccountProblem {
                 outcome: Outcome::AccountNotFound,
                 message: format!(
@@ -157,14 +168,15 @@ impl Accounts {
         };
         let mut slot = slot.lock().await;
         if let Some(connected) = &*slot
-            && connected.read.elapsed() < self.secret_interval
-            && connected.connection.version.starts_with(&version)
+            && connected.read.is_some_and(|read| read.elapsed() < self.secret_interval)
+            && connected.account_version == version
         {
             return Ok(connected.connection.clone());
         }
         match self.read(key, &spec, &version, slot.as_ref()).await {
             Ok(connection) => {
-                *slot = Some(Connected { connection: connection.clone(), read: Instant::now() });
+                let read = Some(Instant::now());
+                *slot = Some(Connected { connection: connection.clone(), account_version: version, read });
                 Ok(connection)
             }
             Err(problem) => {
@@ -183,7 +195,9 @@ impl Accounts {
     ) -> Result<Connection, AccountProblem> {
         let name = spec.secret().ok_or_else(|| not_ready(format!("CloudAccount {} names no Secret", key.name)))?;
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &key.namespace);
-        let secret = secrets.get_opt(name).await.map_err(|error| secret_unreadable(name, &error))?;
+        let secret = tokio::time::timeout(self.call_timeout, secrets.get_opt(name)).await;
+        let secret = secret.map_err(|_| not_ready(format!("Secret {name} could not be read in time")))?;
+        let secret = secret.map_err(|error| secret_unreadable(name, &error))?;
         let secret = secret.ok_or_else(|| AccountProblem {
             outcome: Outcome::SecretNotFound,
             message: format!(
@@ -213,9 +227,8 @@ impl Accounts {
         };
         if let Some(slot) = slot
             && let Some(connected) = &mut *slot.lock().await
-            && let Some(past) = Instant::now().checked_sub(self.secret_interval)
         {
-            connected.read = past;
+            connected.read = None;
         }
     }
 }

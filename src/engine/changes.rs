@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::entry::ObjectKey;
 use super::gather::{Member, Principal};
 use super::kind::{AccessKind, Change};
+use super::memory::Failure;
 use super::objects::ObjectError;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
@@ -52,27 +53,18 @@ impl<K: AccessKind> Pass<'_, K> {
     /// What to write for a principal now, if anything.
     fn write_for(&mut self, at: usize, principal: &Principal<K>) -> Option<Write<K::Details>> {
         let planned = self.plan(principal);
-        let Some(mut change) = planned.plan.change else {
-            self.memory().forgive(&principal.name);
-            return None;
-        };
+        let change = planned.plan.change?;
         if principal.members.iter().any(|member| member.stale) {
             return None;
         }
-        if let Some(failure) = planned.failure
-            && failure.until > Instant::now()
-        {
-            self.look.at(Some(failure.until));
+        // A change that failed is left alone for a while, but not what another account can do.
+        let failed = planned.failure.filter(|failure| failure.until > Instant::now());
+        let not = failed.as_ref().map(|failure| &failure.account);
+        let Some(account) = self.writer(principal, &planned.states, &change, not).cloned() else {
+            self.look.at(failed.map(|failure| failure.until));
             return None;
-        }
-        let account = self.writer(principal, &planned.states, &change)?.clone();
-        if !self.observation.spells(&principal.name) && !change.after.is_subset(&change.before) {
-            // A replacement would rest on a row that may be another's: take away now, add in the next pass.
-            let removed: Access = &change.before - &change.after;
-            if !removed.is_empty() {
-                change.after = &change.before - &removed;
-            }
-        }
+        };
+        let change = self.part_of(change, principal, &planned.states, &account);
         let details = change.supplier.and_then(|claim| principal.members[claim].located.claim.as_ref());
         let kind_change = Change {
             principal: principal.name.clone(),
@@ -83,27 +75,59 @@ impl<K: AccessKind> Pass<'_, K> {
         Some(Write { principal: at, account, plan: change, change: kind_change })
     }
 
-    /// The account that writes: the supplier's, else an owner's, else that of a claim that adopts; never one that has no
-    /// claim in it.
+    /// The part of a change that is written now: what the claims of the writing account asked for. Another account's
+    /// wishes wait for the next pass and their own account, so that nobody is granted anything with a key that is not
+    /// theirs to use.
+    fn part_of(
+        &self,
+        mut change: plan::Change,
+        principal: &Principal<K>,
+        states: &[plan::ClaimState],
+        account: &ObjectKey,
+    ) -> plan::Change {
+        let removed = &change.before - &change.after;
+        let members = principal.members.iter().zip(states);
+        let own = members.filter(|(member, state)| {
+            member.account() == Some(account) && state.standing() == Standing::Live && state.finalizer
+        });
+        let asked: Access = own.flat_map(|(_, state)| &state.owned).cloned().collect();
+        change.after.retain(|string| change.before.contains(string) || asked.contains(string));
+        if !self.observation.spells(&principal.name) && !removed.is_empty() {
+            // A replacement would rest on a row that may be another's: take away now, add in the next pass.
+            change.after = &change.before - &removed;
+        }
+        change
+    }
+
+    /// The account that writes: the supplier's, else one whose claims ask for what is added, else an owner's of what is
+    /// removed, else that of a claim that adopts. Never one that has no claim in it, nor the one that is left out.
     pub(crate) fn writer<'a>(
         &self,
         principal: &'a Principal<K>,
         states: &[plan::ClaimState],
         change: &plan::Change,
+        not: Option<&ObjectKey>,
     ) -> Option<&'a ObjectKey> {
-        let removed = &change.before - &change.after;
-        let members = principal.members.iter().zip(states);
-        let owner = |(member, state): (&'a Member<K>, &plan::ClaimState)| {
-            let owns = K::EXCLUSIVE || !state.owned.is_disjoint(&removed);
-            let may = owns && !state.owned.is_empty() && state.standing() != Standing::Frozen;
-            member.account().filter(|account| may && self.observation.client(account).is_some())
+        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
+        let able = |member: &'a Member<K>| {
+            let account = member.account()?;
+            (self.observation.client(account).is_some() && Some(account) != not).then_some(account)
         };
-        let adopter = |(member, state): (&'a Member<K>, &plan::ClaimState)| {
-            let may = state.adopt && state.standing() == Standing::Live;
-            member.account().filter(|account| may && self.observation.client(account).is_some())
+        let find = |wants: &dyn Fn(&plan::ClaimState) -> bool| {
+            let members = principal.members.iter().zip(states);
+            members.filter(|(_, state)| wants(state)).find_map(|(member, _)| able(member))
         };
-        let supplier = change.supplier.and_then(|claim| principal.members[claim].account());
-        supplier.or_else(|| members.clone().find_map(owner)).or_else(|| members.clone().find_map(adopter))
+        let live = |state: &plan::ClaimState| state.standing() == Standing::Live;
+        let owns = |state: &plan::ClaimState, what: &Access| !state.owned.is_disjoint(what);
+        let gives_up = |state: &plan::ClaimState| {
+            let its = if K::EXCLUSIVE { !state.owned.is_empty() } else { owns(state, &removed) };
+            its && (state.standing() == Standing::Ended || live(state))
+        };
+        let supplier = change.supplier.and_then(|claim| able(&principal.members[claim]));
+        supplier
+            .or_else(|| find(&|state| live(state) && state.finalizer && owns(state, &added)))
+            .or_else(|| find(&gives_up))
+            .or_else(|| find(&|state| live(state) && state.adopt))
     }
 
     /// Reads the claims for which something is to be added that no step of this pass has fenced: what we know of them may
@@ -130,11 +154,13 @@ impl<K: AccessKind> Pass<'_, K> {
         for (at, index, read) in reads {
             let member = &mut principals[at].members[index];
             match read {
-                Ok(entry) if entry.resource_version == member.entry.resource_version => member.fenced = true,
                 Ok(entry) => {
-                    member.stale = true;
-                    engine.schedule_all(engine.store.put(entry));
-                    engine.schedule_all(engine.store.await_newer(&member.entry));
+                    let now = engine.store.answer(entry);
+                    member.fenced = now.clone().is_some_and(|now| member.refresh(now));
+                    member.stale = !member.fenced;
+                    if let Some(now) = now.filter(|_| member.stale) {
+                        engine.schedule_all(engine.store.group_of(&now.key));
+                    }
                 }
                 Err(ObjectError::Stale | ObjectError::Gone) => member.stale = true,
                 Err(error @ (ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
@@ -164,16 +190,20 @@ impl<K: AccessKind> Pass<'_, K> {
             self.log(account, change, &result);
             match result {
                 Ok(()) => {
-                    self.memory().answered(&change.principal, &planned);
+                    self.memory().answered(&change.principal, &planned, until);
                     self.memory().forgive(&change.principal);
                 }
                 Err(error) => {
                     doubtful |= matches!(error, CloudError::CredentialsRejected { .. });
                     if !may_have_landed(&error) {
-                        self.memory().refused(&change.principal, &planned);
+                        self.memory().refused(&change.principal, &planned, until);
                     }
                     let trouble = Trouble::from(&error);
-                    self.memory().failed(&change.principal, planned, trouble, now, (self.engine.settings.random)());
+                    let pause = trouble
+                        .pause(self.memory().attempts(&change.principal, &planned), (self.engine.settings.random)());
+                    let failure =
+                        Failure { change: planned, account: account.clone(), trouble, attempts: 0, until: now + pause };
+                    self.memory().failed(&change.principal, failure);
                 }
             }
         }

@@ -51,15 +51,28 @@ pub(crate) struct Entry<O> {
 pub(crate) enum Content<O> {
     /// All of it.
     Decoded(Arc<O>),
-    /// This version of the operator cannot decode it; what its status recorded, once that was read.
-    Undecodable { error: String, recorded: Option<Recorded> },
+    /// This version of the operator cannot decode it.
+    Undecodable { error: String, reading: Reading },
 }
 
-/// What the status of an undecodable object recorded.
+/// How far an undecodable object was read by other means.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reading {
+    /// Not yet: it may own anything.
+    Unread,
+    /// It was read, and where it owns something cannot be told.
+    Unclear,
+    /// What it says about itself.
+    Recorded(Box<Recorded>),
+}
+
+/// What an undecodable object says about itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recorded {
     pub(crate) status: AccessStatus,
     pub(crate) retain: bool,
+    /// The name of its account.
+    pub(crate) account: Option<String>,
 }
 
 static EMPTY: LazyLock<AccessStatus> = LazyLock::new(AccessStatus::default);
@@ -74,7 +87,7 @@ impl<O: AccessObject> Entry<O> {
                 entry
             }
             Err(invalid) => {
-                let content = Content::Undecodable { error: shorten(&invalid.error), recorded: None };
+                let content = Content::Undecodable { error: shorten(&invalid.error), reading: Reading::Unread };
                 let mut entry = Self::with(&invalid.metadata, content);
                 entry.finalizers = invalid.metadata.finalizers.unwrap_or_default();
                 entry
@@ -95,17 +108,51 @@ impl<O: AccessObject> Entry<O> {
         }
     }
 
-    /// The same object, with what its status recorded.
-    pub(crate) fn with_recorded(mut self, read: Recorded) -> Self {
-        if let Content::Undecodable { recorded, .. } = &mut self.content {
-            *recorded = Some(read);
+    /// The same object, with what could be read of it by other means.
+    pub(crate) fn with_reading(mut self, read: Reading) -> Self {
+        if let Content::Undecodable { reading, .. } = &mut self.content {
+            *reading = read;
         }
         self
     }
 
-    /// It cannot be decoded, and what it owns is not known yet.
+    /// A later version of an object that cannot be decoded, before it was read: what is known of the earlier version
+    /// holds on, for nobody but us writes statuses.
+    pub(crate) fn with_reading_of(self, earlier: &Self) -> Self {
+        if !self.is_unread() || earlier.is_unread() {
+            return self;
+        }
+        let recorded = Recorded {
+            status: earlier.status().clone(),
+            retain: earlier.retains(),
+            account: earlier.account().map(str::to_owned),
+        };
+        self.with_reading(Reading::Recorded(Box::new(recorded)))
+    }
+
+    /// It cannot be decoded, and was not read by other means yet.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self.content, Content::Undecodable { reading: Reading::Unread, .. })
+    }
+
+    /// It cannot be decoded, and what it owns is not known.
     pub(crate) fn is_unplaced(&self) -> bool {
-        matches!(self.content, Content::Undecodable { recorded: None, .. })
+        matches!(self.content, Content::Undecodable { reading: Reading::Unread | Reading::Unclear, .. })
+    }
+
+    fn recorded(&self) -> Option<&Recorded> {
+        match &self.content {
+            Content::Undecodable { reading: Reading::Recorded(recorded), .. } => Some(recorded),
+            Content::Undecodable { .. } | Content::Decoded(_) => None,
+        }
+    }
+
+    /// The name of the account that it names.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match &self.content {
+            Content::Decoded(object) => Some(&object.common().account_ref.name),
+            Content::Undecodable { .. } => self.recorded()?.account.as_deref(),
+        }
     }
 
     pub(crate) fn object(&self) -> Option<&O> {
@@ -118,7 +165,7 @@ impl<O: AccessObject> Entry<O> {
     pub(crate) fn status(&self) -> &AccessStatus {
         match &self.content {
             Content::Decoded(object) => object.status().unwrap_or(&EMPTY),
-            Content::Undecodable { recorded, .. } => recorded.as_ref().map_or(&*EMPTY, |recorded| &recorded.status),
+            Content::Undecodable { .. } => self.recorded().map_or(&*EMPTY, |recorded| &recorded.status),
         }
     }
 
@@ -129,7 +176,7 @@ impl<O: AccessObject> Entry<O> {
     pub(crate) fn retains(&self) -> bool {
         match &self.content {
             Content::Decoded(object) => object.common().retains(),
-            Content::Undecodable { recorded, .. } => recorded.as_ref().is_some_and(|recorded| recorded.retain),
+            Content::Undecodable { .. } => self.recorded().is_some_and(|recorded| recorded.retain),
         }
     }
 
@@ -144,6 +191,11 @@ impl<O: AccessObject> Entry<O> {
             && self.generation == other.generation
             && self.deleting == other.deleting
             && self.object().is_some() == other.object().is_some()
+    }
+
+    /// It differs from the other version in nothing that a pass relies on: labels, annotations, others' finalizers.
+    pub(crate) fn stands_as(&self, other: &Self) -> bool {
+        self.asks_the_same_as(other) && self.has_finalizer() == other.has_finalizer() && self.status() == other.status()
     }
 
     /// This is a newer version than the other, or the two cannot be compared.
@@ -177,11 +229,13 @@ impl Recorded {
         if !recorded.owned.is_empty() && (recorded.target.is_none() || recorded.principal.is_none()) {
             return None;
         }
-        Some(Self { status: recorded, retain: object["spec"]["deletionPolicy"] == "Retain" })
+        let spec = &object["spec"];
+        let account = spec["accountRef"]["name"].as_str().map(str::to_owned);
+        Some(Self { status: recorded, retain: spec["deletionPolicy"] == "Retain", account })
     }
 }
 
 /// The decoder's words, short enough for a message.
-fn shorten(error: &str) -> String {
+pub(crate) fn shorten(error: &str) -> String {
     error.chars().filter(|char| !char.is_control()).take(300).collect()
 }

@@ -1,10 +1,13 @@
 //! Tells of transitions in Kubernetes events. Losing one is no failure: status is the truth.
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::entry::Entry;
@@ -15,8 +18,14 @@ use crate::plan::Class;
 /// The longest note that the API server takes.
 const LONGEST_NOTE: usize = 1000;
 
+/// The longest action that the API server takes.
+const LONGEST_ACTION: usize = 128;
+
 /// Events that wait to be published; what comes while it is full is lost.
 const LONGEST_QUEUE: usize = 4096;
+
+/// How long publishing one may take.
+const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// Events being published at once.
 const CONCURRENT: usize = 4;
@@ -53,7 +62,8 @@ impl Events {
             type_: if fine { EventType::Normal } else { EventType::Warning },
             reason: if gone { "Released" } else { rest.outcome.reason() }.to_owned(),
             note: Some(rest.message.chars().take(LONGEST_NOTE).collect()),
-            action: if gone { "Release" } else { "Reconcile" }.to_owned(),
+            // Events that differ in nothing else are counted as one, with the first note: so they differ in this.
+            action: rest.message.chars().take(LONGEST_ACTION).collect(),
             secondary: None,
         };
         if self.0.try_send((event, reference)).is_err() {
@@ -69,8 +79,10 @@ impl EventPublisher {
         let recorder = &Recorder::new(client, reporter);
         stream::unfold(self.0, async |mut receiver| receiver.recv().await.map(|told| (told, receiver)))
             .for_each_concurrent(CONCURRENT, |(event, reference)| async move {
-                if let Err(error) = recorder.publish(&event, &reference).await {
-                    debug!(%error, "an event was lost");
+                match timeout(LONGEST_CALL, recorder.publish(&event, &reference)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => debug!(%error, "an event was lost"),
+                    Err(_) => debug!("an event was lost: the API server did not take it in time"),
                 }
             })
             .await;

@@ -24,12 +24,23 @@ pub(crate) struct Member<K: AccessKind> {
 impl<K: AccessKind> Member<K> {
     pub(crate) fn new(entry: Arc<Entry<K::Object>>, accounts: &Accounts) -> Self {
         let located = locate::<K>(&entry, accounts);
-        Self { entry, located, stale: false, fenced: false }
+        // Of an object that could not be read, nothing is known that could be written.
+        let stale = entry.is_unplaced();
+        Self { entry, located, stale, fenced: false }
     }
 
-    /// The account that it reaches the target through, unless something keeps it from doing so.
+    /// The account that it reaches the target through.
     pub(crate) fn account(&self) -> Option<&ObjectKey> {
-        self.located.account.as_ref().filter(|_| self.located.problem.is_none())
+        self.located.account.as_ref()
+    }
+
+    /// Takes over what is stored now, if that differs in nothing that was asked or done. Returns whether it does not.
+    pub(crate) fn refresh(&mut self, now: Arc<Entry<K::Object>>) -> bool {
+        let same = now.uid == self.entry.uid && now.stands_as(&self.entry);
+        if same {
+            self.entry = now;
+        }
+        same
     }
 
     /// Why it can do nothing now: its own problem, or that its account could not list.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::accounts::{AccountProblem, Accounts};
 use super::entry::{Content, Entry, ObjectKey};
 use super::kind::{AccessKind, Claim};
-use crate::api::AccessObject;
 use crate::plan::Outcome;
 
 /// What one pass serves; the key of the queue.
@@ -16,6 +15,16 @@ pub(crate) enum Group {
     Target(Arc<str>),
     /// An object that has no target yet, by its uid.
     Alone(Arc<str>),
+}
+
+impl Group {
+    /// What the target belongs to: vendor, region and project.
+    pub(crate) fn realm(&self) -> Option<&str> {
+        match self {
+            Self::Target(key) => key.rsplitn(3, '/').nth(2),
+            Self::Alone(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Group {
@@ -34,7 +43,7 @@ pub(crate) struct Located<D> {
     pub(crate) principal: String,
     /// What it asks for, if that can be told.
     pub(crate) claim: Option<Claim<D>>,
-    /// The account that it reaches the target through.
+    /// The account that it names, if that reaches the target.
     pub(crate) account: Option<ObjectKey>,
     /// Why it can do nothing now.
     pub(crate) problem: Option<AccountProblem>,
@@ -46,34 +55,28 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
     let status = entry.status();
     let holds = entry.has_finalizer() || !status.owned.is_empty();
     let recorded = status.target.as_deref().filter(|_| holds);
-    let alone = || Group::Alone(entry.uid.as_str().into());
-    let at = |key: &str| Group::Target(key.into());
-    let (claim, account, current) = match &entry.content {
-        Content::Undecodable { error, .. } => {
-            let message = format!("this version of the operator cannot read the object: {error}");
-            (None, None, Err(AccountProblem { outcome: Outcome::InvalidSpec, message }))
-        }
-        Content::Decoded(object) => match K::claim(object) {
-            Err(invalid) => {
-                (None, None, Err(AccountProblem { outcome: Outcome::InvalidSpec, message: invalid.to_string() }))
-            }
-            Ok(claim) => {
-                let account = ObjectKey {
-                    namespace: entry.key.namespace.clone(),
-                    name: object.common().account_ref.name.clone(),
-                };
-                let key = accounts.realm(&account).map(|realm| format!("{realm}/{}/{}", K::SERVICE, claim.target));
-                (Some(claim), Some(account), key)
-            }
-        },
+    let claim = claim::<K>(entry);
+    let account =
+        entry.account().map(|name| ObjectKey { namespace: entry.key.namespace.clone(), name: name.to_owned() });
+    let realm = account.as_ref().map_or_else(|| Err(nameless()), |account| accounts.realm(account));
+    let service = realm.as_ref().map(|realm| format!("{realm}/{}/", K::SERVICE));
+
+    let current = match (&claim, &service) {
+        (Err(problem), _) => Err(problem.clone()),
+        (Ok(_), Err(problem)) => Err((*problem).clone()),
+        (Ok(claim), Ok(service)) => Ok(format!("{service}{}", claim.target)),
     };
+    let at = |key: &str| Group::Target(key.into());
     let (group, problem) = match (recorded, current) {
         (None, Ok(current)) => (at(&current), None),
         (Some(recorded), Ok(current)) if recorded == current => (at(recorded), None),
         (Some(recorded), Ok(current)) => (at(recorded), Some(moved(recorded, &current))),
         (Some(recorded), Err(problem)) => (at(recorded), Some(problem)),
-        (None, Err(problem)) => (alone(), Some(problem)),
+        (None, Err(problem)) => (Group::Alone(entry.uid.as_str().into()), Some(problem)),
     };
+    let reaches = |service: &String| matches!(&group, Group::Target(key) if key.starts_with(service));
+    let account = account.filter(|_| service.as_ref().is_ok_and(reaches));
+    let claim = claim.ok();
     let principal = match (&claim, &status.principal) {
         // What was recorded, for as long as something is held there.
         (_, Some(recorded)) if holds => recorded.clone(),
@@ -81,6 +84,24 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
         (None, recorded) => recorded.clone().unwrap_or_default(),
     };
     Located { group, principal, claim, account, problem }
+}
+
+/// What an object asks for, if that can be told.
+fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, AccountProblem> {
+    let message = match &entry.content {
+        Content::Decoded(object) => match K::claim(object) {
+            Ok(claim) => return Ok(claim),
+            Err(invalid) => invalid.to_string(),
+        },
+        Content::Undecodable { error, .. } => {
+            format!("this version of the operator cannot read the object: {error}")
+        }
+    };
+    Err(AccountProblem { outcome: Outcome::InvalidSpec, message })
+}
+
+fn nameless() -> AccountProblem {
+    AccountProblem { outcome: Outcome::InvalidSpec, message: "the object names no account".to_owned() }
 }
 
 fn moved(recorded: &str, current: &str) -> AccountProblem {

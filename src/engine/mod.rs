@@ -107,7 +107,7 @@ impl Context {
         events: Events,
         stop: signal::Receiver<bool>,
     ) -> Self {
-        let accounts = Arc::new(Accounts::new(client.clone(), resolve, settings.secret_interval));
+        let accounts = Arc::new(Accounts::new(client.clone(), resolve, &settings));
         Self { client, settings, clock, accounts, events, stop }
     }
 }
@@ -170,8 +170,11 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         let watches = join_all(scopes.into_iter().map(|scope| watch::objects(&engine, scope, &known)));
         let passes = async {
             // Before these, a claim could be taken for the only one on its principal, or its account for missing.
-            futures::join!(watch::until(accounts_known), complete);
-            queue::run(Arc::clone(&engine), queue, stop).await;
+            let known = async { futures::join!(watch::until(accounts_known), complete) };
+            tokio::select! {
+                _ = known => queue::run(Arc::clone(&engine), queue, stop.clone()).await,
+                () = watch::until(stop.clone()) => {}
+            }
         };
         futures::pin_mut!(watches, passes);
         futures::future::select(watches, passes).await;
@@ -190,8 +193,7 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known:
         known.send_replace(true);
         std::future::pending::<()>().await;
     };
-    let mut stop = context.stop.clone();
-    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    let stopped = watch::until(context.stop.clone());
     futures::pin_mut!(watches, tell, stopped);
     futures::future::select(stopped, futures::future::select(watches, tell)).await;
 }
@@ -208,11 +210,11 @@ impl<K: AccessKind> Engine<K> {
 
     /// Looks again at the claims of an account.
     fn account_changed(&self, account: &ObjectKey) {
-        use crate::api::AccessObject;
-        let groups = self.store.place_again(|entry| {
-            entry.key.namespace == account.namespace
-                && entry.object().is_some_and(|object| object.common().account_ref.name == account.name)
-        });
+        // Made anew if it is still there; the connection behind it keeps what it has learned.
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+        let groups = self
+            .store
+            .place_again(|entry| entry.key.namespace == account.namespace && entry.account() == Some(&*account.name));
         self.schedule_all(groups);
     }
 
@@ -252,8 +254,9 @@ impl<K: AccessKind> Engine<K> {
         let now = Instant::now();
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         memories.retain(|group, memory| {
+            let running = Arc::strong_count(memory) > 1;
             let idle = memory.lock().unwrap_or_else(PoisonError::into_inner).is_idle(now);
-            !idle || !self.store.is_empty(group)
+            running || !idle || !self.store.is_empty(group)
         });
     }
 }

@@ -9,7 +9,7 @@ use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::entry::{Entry, ObjectKey, Recorded};
+use super::entry::{Entry, ObjectKey, Reading, Recorded};
 use crate::api::{AccessObject, AccessStatus};
 
 /// Why a Kubernetes call did not do what it should.
@@ -74,15 +74,15 @@ impl<O: AccessObject> Objects<O> {
         self.call(self.api(key).get(&key.name)).await.map(Entry::new)
     }
 
-    /// What an object that cannot be decoded says about itself; `None` when even that cannot be told.
-    pub(crate) async fn read_recorded(&self, entry: &Entry<O>) -> Result<Option<Recorded>, ObjectError> {
+    /// What an object that cannot be decoded says about itself.
+    pub(crate) async fn read(&self, entry: &Entry<O>) -> Result<Reading, ObjectError> {
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &entry.key.namespace, &ApiResource::erase::<O>(&()));
         let object = self.call(api.get(&entry.key.name)).await?;
         if object.metadata.resource_version.as_ref() != Some(&entry.resource_version) {
             return Err(ObjectError::Stale);
         }
-        Ok(Recorded::read(&object.data))
+        Ok(Recorded::read(&object.data).map_or(Reading::Unclear, |recorded| Reading::Recorded(Box::new(recorded))))
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ObjectError> {
@@ -102,7 +102,9 @@ impl<O: AccessObject> Objects<O> {
 
 /// An answer that cannot be decoded still holds the status that we know.
 fn keep_recorded<O: AccessObject>(answer: Entry<O>, before: &Entry<O>, status: &AccessStatus) -> Entry<O> {
-    answer.with_recorded(Recorded { status: status.clone(), retain: before.retains() })
+    let account = before.account().map(str::to_owned);
+    let recorded = Recorded { status: status.clone(), retain: before.retains(), account };
+    answer.with_reading(Reading::Recorded(Box::new(recorded)))
 }
 
 /// A status as a merge patch that leaves nothing of the previous one: what is absent is null, what is empty is there.

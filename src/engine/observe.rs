@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::accounts::AccountProblem;
 use super::entry::ObjectKey;
 use super::kind::{AccessKind, Listing, Row};
 use super::reaction::Trouble;
@@ -91,6 +92,11 @@ impl<K: AccessKind> Observation<K> {
         !matches!(self.seen, Seen::Nothing)
     }
 
+    /// The target is known to be gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.seen, Seen::TargetGone)
+    }
+
     pub(crate) fn client(&self, account: &ObjectKey) -> Option<&Arc<K::Client>> {
         self.clients.get(account)
     }
@@ -137,22 +143,25 @@ pub(crate) async fn observe<K: AccessKind>(
     observation
 }
 
-/// A target that one account sees is not gone because another does not see it.
+/// A target is gone when every account that has claims there says so. One that sees it, or cannot tell, leaves it possible
+/// that the others lack permissions.
 fn settle_gone<K: AccessKind>(observation: &mut Observation<K>, gone: BTreeSet<ObjectKey>) {
-    match observation.seen {
-        Seen::Nothing if !gone.is_empty() => observation.seen = Seen::TargetGone,
-        Seen::Nothing | Seen::TargetGone => {}
-        Seen::Rows(_) => {
-            for account in gone {
-                observation.clients.remove(&account);
-                let message = format!(
-                    "CloudAccount {} does not see this {}, though another account does: check its permissions",
-                    account.name,
-                    K::TARGET
-                );
-                let problem = super::accounts::AccountProblem { outcome: Outcome::TargetNotFound, message };
-                observation.troubles.insert(account, problem.into());
-            }
-        }
+    if gone.is_empty() {
+        return;
+    }
+    if matches!(observation.seen, Seen::Nothing) && observation.troubles.is_empty() {
+        observation.seen = Seen::TargetGone;
+        return;
+    }
+    for account in gone {
+        observation.clients.remove(&account);
+        let message = format!(
+            "CloudAccount {} does not see this {}, and another account has not confirmed that it is gone: check the \
+             permissions of both",
+            account.name,
+            K::TARGET
+        );
+        let problem = AccountProblem { outcome: Outcome::TargetNotFound, message };
+        observation.troubles.insert(account, problem.into());
     }
 }

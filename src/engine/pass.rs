@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::Engine;
-use super::entry::ObjectKey;
+use super::entry::{ObjectKey, Reading};
 use super::gather::{Principal, accounts_of, gather};
 use super::group::Group;
 use super::kind::AccessKind;
 use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
-use crate::plan::{Observed, Outcome};
+use crate::plan::Outcome;
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up.
@@ -27,8 +27,14 @@ const ROUND: usize = 256;
 const WRITING_TIME: Duration = Duration::from_secs(5);
 const LISTS_WORTH: u32 = 4;
 
-/// The longest wait for the cloud to show what was written.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// The first and the longest wait for the cloud to show what was written.
+const SHOWN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// The first and the longest wait for a target that is gone to come back.
+const GONE_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
+
+/// How long until a pass that waits for undecodable objects to be read looks again.
+const UNREAD_WAIT: Duration = Duration::from_secs(1);
 
 /// One pass.
 pub(crate) struct Pass<'a, K: AccessKind> {
@@ -44,8 +50,10 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     pub(crate) sure: bool,
     /// Every object is known well enough to take foreign access for foreign.
     pub(crate) may_adopt: bool,
-    /// Looks in a row that could not read the list, this one included.
+    /// Passes in a row that could not read the list through every account, this one included.
     pub(crate) failed_looks: u32,
+    /// Such passes before this one.
+    failed_before: u32,
     pub(crate) look: NextLook,
 }
 
@@ -65,10 +73,9 @@ impl<K: AccessKind> Pass<'_, K> {
             if self.observation.is_known() {
                 memory.saw(|principal| self.observation.access(principal), now);
             }
-            memory.failed_looks = if troubled { memory.failed_looks.saturating_add(1) } else { 0 };
+            memory.failed_looks = if troubled { self.failed_before.saturating_add(1) } else { 0 };
             self.failed_looks = memory.failed_looks;
         }
-        self.sure = now >= self.engine.sure_from;
         for (account, trouble) in self.observation.troubles() {
             warn!(group = %self.group, %account, reason = trouble.outcome.reason(), "{}", trouble.message);
             let pause = trouble.pause(self.failed_looks.saturating_sub(1), (self.engine.settings.random)());
@@ -96,17 +103,19 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Something is left to do for a principal, and nothing but time is missing.
     fn is_unsettled(&self, principal: &Principal<K>) -> bool {
         let planned = self.plan(principal);
-        let can_write = |change| self.writer(principal, &planned.states, change).is_some();
+        let can_write = |change| self.writer(principal, &planned.states, change, None).is_some();
         let open = !planned.plan.steps.is_empty() || planned.plan.change.as_ref().is_some_and(can_write);
-        let gone = planned.observed == Observed::TargetGone;
-        (open || gone) && planned.failure.is_none() && principal.members.iter().all(|member| !member.stale)
+        open && planned.failure.is_none() && principal.members.iter().all(|member| !member.stale)
     }
 
     /// Schedules what time alone will bring.
     fn wait_for(&mut self, principals: &[Principal<K>]) {
         let now = Instant::now();
         if self.observation.is_known() {
-            let done = |principal: &&Principal<K>| self.plan(principal).plan.change.is_none();
+            // What is on its way is not done yet.
+            let done = |principal: &&Principal<K>| {
+                self.plan(principal).plan.change.is_none() && self.memory().is_quiet(&principal.name)
+            };
             principals.iter().filter(done).for_each(|principal| self.memory().forgive(&principal.name));
         }
         let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
@@ -116,17 +125,17 @@ impl<K: AccessKind> Pass<'_, K> {
                 member.entry.deleting || owned.iter().any(|string| !member.wanted().contains(string))
             });
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let overdue = memory.next_overdue();
-        if unsettled || overdue.is_some() {
-            let wait = Duration::from_secs(1).saturating_mul(1 << memory.waits.min(8)).min(LONGEST_WAIT);
+        let overdue = memory.next_overdue(now);
+        let (first, longest) = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
+        if unsettled || overdue.is_some() || self.observation.is_gone() {
+            self.look.at(Some(now + first.saturating_mul(1 << memory.waits.min(8)).min(longest)));
             memory.waits += 1;
-            self.look.at(Some(now + wait));
         } else {
             memory.waits = 0;
         }
         self.look.at(overdue);
-        self.look.at(memory.next_retry());
-        if waits_for_predecessor {
+        self.look.at(memory.next_retry(now));
+        if waits_for_predecessor && self.engine.sure_from > now {
             self.look.at(Some(self.engine.sure_from));
         }
     }
@@ -134,8 +143,11 @@ impl<K: AccessKind> Pass<'_, K> {
 
 /// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
 pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
-    if let Group::Alone(_) = group {
-        place_undecodable(engine, group).await;
+    match group {
+        Group::Alone(_) => read_undecodable(engine, group).await,
+        // One of them may own what looks free to be taken away.
+        Group::Target(_) if engine.store.has_unread() => return Some(Instant::now() + UNREAD_WAIT),
+        Group::Target(_) => {}
     }
     let mut remaining: VecDeque<_> = gather::<K>(engine.store.group(group), &engine.accounts).into();
     if remaining.is_empty() {
@@ -154,21 +166,24 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         target,
         observation: Observation::nothing(),
         memory: engine.memory_of(group),
-        sure: false,
+        sure: Instant::now() >= engine.sure_from,
         may_adopt: !engine.store.has_unplaced(),
         failed_looks: 0,
+        failed_before: 0,
         look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
     };
     if remaining.iter().flat_map(|principal| &principal.members).any(|member| member.entry.is_unplaced()) {
         pass.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
     }
+    let failed_before = pass.memory().failed_looks;
+    pass.failed_before = failed_before;
     pass.memory().keep_only(&remaining.iter().map(|principal| principal.name.as_str()).collect());
     let started = Instant::now();
     pass.look_at_target(&accounts).await;
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
     let touched = rounds(&mut pass, remaining, budget).await;
     conclude(&mut pass, touched, &accounts).await;
-    Some(pass.look.0)
+    Some(pass.look.when(Instant::now()))
 }
 
 /// All rounds of a pass. Returns the principals that were written to, and those left waiting for something.
@@ -184,7 +199,7 @@ async fn rounds<K: AccessKind>(
         let may_write = writing_since.elapsed() < budget;
         if !may_write {
             debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
-            pass.look.at(Some(Instant::now()));
+            pass.look.again();
         }
         let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
         pass.round(&mut round, may_write).await;
@@ -250,22 +265,21 @@ async fn conclude<K: AccessKind>(
 }
 
 /// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.
-async fn place_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
-    for entry in engine.store.group(group) {
-        if !entry.is_unplaced() {
-            continue;
-        }
-        match engine.objects.read_recorded(&entry).await {
-            Ok(Some(recorded)) => {
-                engine.schedule_all(engine.store.record(&entry, recorded));
+async fn read_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
+    for entry in engine.store.group(group).into_iter().filter(|entry| entry.is_unplaced()) {
+        match engine.objects.read(&entry).await {
+            Ok(reading) => {
+                if reading == Reading::Unclear {
+                    warn!(
+                        object = %entry.key,
+                        "the object cannot be read, and may own access on any target: nothing that others granted is \
+                         removed until its status is repaired"
+                    );
+                }
+                engine.schedule_all(engine.store.read(&entry, reading));
             }
-            Ok(None) => warn!(
-                object = %entry.key,
-                "the object cannot be read, and may own access on any target: nothing that others granted is removed \
-                 until its status is repaired"
-            ),
             Err(error) => {
-                warn!(object = %entry.key, %error, "the object cannot be decoded, and its status not be read yet");
+                warn!(object = %entry.key, %error, "an object cannot be decoded, nor be read by other means yet");
             }
         }
     }

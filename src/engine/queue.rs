@@ -30,7 +30,7 @@ pub(crate) async fn run<K: AccessKind>(
     loop {
         let next = async {
             if running.len() < engine.settings.concurrent_passes {
-                let idle = |group: &Group| !running.values().any(|busy| busy == group);
+                let idle = |group: &Group| may_run(group, running.values());
                 scheduler.as_mut().hold_unless(idle).next().await
             } else {
                 scheduler.as_mut().hold().next().await
@@ -53,6 +53,21 @@ pub(crate) async fn run<K: AccessKind>(
         info!(passes = passes.len(), "stopping when the running passes are done");
         drop(timeout(engine.settings.grace, async { while passes.join_next().await.is_some() {} }).await);
     }
+}
+
+/// Passes of one realm at once: a cloud that is slow, or asks to wait, holds up no other.
+const PASSES_PER_REALM: usize = 16;
+
+/// A group may run when it does not run already, and its realm leaves room.
+fn may_run<'a>(group: &Group, running: impl Iterator<Item = &'a Group>) -> bool {
+    let mut beside = 0;
+    for busy in running {
+        if busy == group {
+            return false;
+        }
+        beside += usize::from(busy.realm() == group.realm());
+    }
+    beside < PASSES_PER_REALM || group.realm().is_none()
 }
 
 async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group) -> Option<Instant> {

@@ -39,7 +39,9 @@ impl From<&CloudError> for Trouble {
         // outcome, first pause, longest pause, counts as a failure
         let (outcome, first, longest, counts) = match error {
             CloudError::Throttled { .. } => (Outcome::Throttled, 2, 60, false),
-            CloudError::Unavailable { .. } => (Outcome::CloudUnavailable, 1, 300, true),
+            CloudError::Unavailable { .. } | CloudError::Unreachable { .. } => {
+                (Outcome::CloudUnavailable, 1, 300, true)
+            }
             CloudError::UnexpectedReply { .. } => (Outcome::UnexpectedReply, 2, 300, true),
             CloudError::TargetNotReady { .. } => (Outcome::TargetNotReady, 5, 60, true),
             CloudError::TargetNotFound { .. } => (Outcome::TargetNotFound, 5, 300, true),
@@ -51,6 +53,7 @@ impl From<&CloudError> for Trouble {
         let asked = match error {
             CloudError::Throttled { retry_after, .. } => retry_after.unwrap_or_default().min(600 * second),
             CloudError::Unavailable { .. }
+            | CloudError::Unreachable { .. }
             | CloudError::UnexpectedReply { .. }
             | CloudError::TargetNotReady { .. }
             | CloudError::TargetNotFound { .. }
@@ -76,6 +79,7 @@ pub(crate) fn may_have_landed(error: &CloudError) -> bool {
     match error {
         CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. } => true,
         CloudError::Throttled { .. }
+        | CloudError::Unreachable { .. }
         | CloudError::TargetNotReady { .. }
         | CloudError::TargetNotFound { .. }
         | CloudError::PrincipalNotFound { .. }

@@ -43,6 +43,10 @@ impl<K: AccessKind> Told<'_, K> {
     pub(crate) fn farewell(&self, claim: usize) -> Rest {
         let (name, place) = (&self.principal.name, self.place());
         let owned = &self.states[claim].owned;
+        if matches!(self.observed, Observed::Fixed(_)) {
+            let message = format!("released: {name} is an administrator of {place}, and nothing can be revoked");
+            return Rest { message, ..self.rest(claim, Access::new()) };
+        }
         let message = match (owned.is_empty(), self.states[claim].retain) {
             (true, _) => format!("released: nothing was granted to {name} on {place} for it"),
             (false, true) => format!("released: {name} keeps {} on {place}", words(owned)),
@@ -70,6 +74,9 @@ impl<K: AccessKind> Told<'_, K> {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
             Verdict::Granted => say(Outcome::Granted, self.granted(index)),
+            Verdict::AlreadyHeld if !self.observation.spells(&self.principal.name) => {
+                say(Outcome::InvalidSpec, self.misspelled())
+            }
             Verdict::AlreadyHeld => say(Outcome::AlreadyHeld, self.already_held(index)),
             Verdict::Progressing => failed().unwrap_or_else(|| say(Outcome::Progressing, self.granting(index))),
             Verdict::Conflict { with } => say(Outcome::Conflict, self.conflict(*with)),
@@ -139,6 +146,15 @@ impl<K: AccessKind> Told<'_, K> {
         )
     }
 
+    fn misspelled(&self) -> String {
+        format!(
+            "{} lists {} in another spelling, with this access, and whether the two are one is not known: nothing was \
+             granted; name the user as it is listed",
+            self.place(),
+            self.principal.name
+        )
+    }
+
     fn granting(&self, index: usize) -> String {
         let (name, place) = (&self.principal.name, self.place());
         let missing: Access = match self.observed {
@@ -164,7 +180,7 @@ impl<K: AccessKind> Told<'_, K> {
     fn conflict(&self, with: usize) -> String {
         format!(
             "{} {} already decides what {} holds on {}: delete one of the two objects",
-            K::TARGET,
+            <K::Object as kube::Resource>::kind(&()),
             self.principal.members[with].entry.key,
             self.principal.name,
             self.place()

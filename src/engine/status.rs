@@ -61,6 +61,19 @@ pub(crate) fn next(
     (status, stalls_at)
 }
 
+/// The two say the same, but for the id of the request that failed: not worth a write at every retry.
+pub(crate) fn say_the_same(one: &AccessStatus, other: &AccessStatus) -> bool {
+    let plain = |status: &AccessStatus| {
+        let id = status.last_request_id.clone().unwrap_or_default();
+        let mut status = AccessStatus { last_request_id: None, ..status.clone() };
+        for condition in status.conditions.iter_mut().filter(|_| !id.is_empty()) {
+            condition.message = condition.message.replace(&id, "");
+        }
+        status
+    };
+    one == other || plain(one) == plain(other)
+}
+
 /// Which of Reconciling and Stalled is True, and when the one becomes the other.
 fn progress(
     before: &AccessStatus,
@@ -157,6 +170,17 @@ mod tests {
         assert_eq!(second.condition(ConditionType::Ready).map(|ready| ready.last_transition_time), Some(at(0)));
         let (third, _) = next(&second, &rest(Outcome::Throttled), 1, at(6), TEN);
         assert_eq!(third.condition(ConditionType::Ready).map(|ready| ready.last_transition_time), Some(at(6)));
+    }
+
+    #[test]
+    fn a_retry_that_fails_alike_is_not_worth_a_write() {
+        let failed = |id: &str, code: &str| {
+            let message = format!("refused ({code}, request {id})");
+            let rest = Rest { message, request_id: Some(id.to_owned()), ..rest(Outcome::Rejected) };
+            next(&AccessStatus::default(), &rest, 1, at(0), TEN).0
+        };
+        assert!(say_the_same(&failed("1a", "X.1"), &failed("2b", "X.1")));
+        assert!(!say_the_same(&failed("1a", "X.1"), &failed("1a", "X.7")));
     }
 
     #[test]

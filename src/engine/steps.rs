@@ -43,6 +43,7 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Carries out Kubernetes steps until the plans have none left.
     pub(crate) async fn steps(&mut self, principals: &mut [Principal<K>]) {
         for _ in 0..MOST_ROUNDS {
+            self.refresh(principals);
             let mut patches = Vec::new();
             for (at, principal) in principals.iter().enumerate() {
                 let planned = self.plan(principal);
@@ -58,8 +59,18 @@ impl<K: AccessKind> Pass<'_, K> {
         debug!(group = %self.group, "steps are left for the next pass");
     }
 
+    /// Takes over what others changed meanwhile and nobody here relies on, so that a label does not hold up a grant.
+    fn refresh(&self, principals: &mut [Principal<K>]) {
+        for member in principals.iter_mut().flat_map(|principal| &mut principal.members) {
+            if let Some(now) = self.engine.store.get(&member.entry.key) {
+                member.refresh(now);
+            }
+        }
+    }
+
     /// Writes how each claim rests, where its status says otherwise.
     pub(crate) async fn report(&mut self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
+        self.refresh(principals);
         let mut patches = Vec::new();
         let mut look = self.look;
         for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
@@ -119,7 +130,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let now = engine.clock.now();
         let (status, stalls_at) =
             status::next(entry.status(), &rest, entry.generation, now, engine.settings.stalled_after);
-        let patch = (status != *entry.status()).then(|| Patch {
+        let patch = (!status::say_the_same(&status, entry.status())).then(|| Patch {
             principal,
             member,
             entry: Arc::clone(entry),
@@ -169,9 +180,15 @@ impl<K: AccessKind> Pass<'_, K> {
                         None => member.stale = true,
                     }
                 }
+                // Its event may bring no more than a label, and then the next round takes that over; else it brings the
+                // next pass.
                 Err(ObjectError::Stale) => {
-                    member.stale = true;
-                    engine.schedule_all(engine.store.await_newer(&patch.entry));
+                    let now = engine.store.get(&patch.entry.key);
+                    let newer = now.filter(|now| now.resource_version != patch.entry.resource_version);
+                    member.stale = !newer.is_some_and(|now| member.refresh(now));
+                    if member.stale {
+                        engine.schedule_all(engine.store.await_newer(&patch.entry));
+                    }
                 }
                 Err(ObjectError::Gone) => member.stale = true,
                 Err(error @ (ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {

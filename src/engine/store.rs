@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::entry::{Entry, ObjectKey, Recorded};
+use super::entry::{Entry, ObjectKey, Reading};
 use super::group::Group;
 use crate::api::AccessObject;
 
@@ -67,6 +67,8 @@ impl<O: AccessObject> Store<O> {
 
     /// An object as the watch shows it. Returns the groups that have to be looked at.
     pub(crate) fn put(&self, entry: Entry<O>) -> BTreeSet<Group> {
+        let known = self.get(&entry.key).filter(|known| known.uid == entry.uid);
+        let entry = if let Some(known) = known { entry.with_reading_of(&known) } else { entry };
         let group = (self.place)(&entry);
         let mut inner = self.lock();
         for (scope, listed) in &mut inner.listing {
@@ -121,9 +123,9 @@ impl<O: AccessObject> Store<O> {
         }
     }
 
-    /// What the status of an undecodable object recorded. Returns the groups that have to be looked at.
-    pub(crate) fn record(&self, of: &Entry<O>, recorded: Recorded) -> BTreeSet<Group> {
-        let entry = of.clone().with_recorded(recorded);
+    /// What could be read of an undecodable object. Returns the groups that have to be looked at.
+    pub(crate) fn read(&self, of: &Entry<O>, reading: Reading) -> BTreeSet<Group> {
+        let entry = of.clone().with_reading(reading);
         let group = (self.place)(&entry);
         let mut inner = self.lock();
         match inner.entries.get(&entry.key) {
@@ -168,9 +170,25 @@ impl<O: AccessObject> Store<O> {
         !self.lock().groups.contains_key(group)
     }
 
+    /// The group of an object, if it is there.
+    pub(crate) fn group_of(&self, key: &ObjectKey) -> BTreeSet<Group> {
+        self.lock().entries.get(key).map(|(_, group)| group.clone()).into_iter().collect()
+    }
+
+    /// An object as it stands now.
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Entry<O>>> {
+        self.lock().entries.get(key).map(|(entry, _)| Arc::clone(entry))
+    }
+
     /// Some undecodable object may own anything, anywhere.
     pub(crate) fn has_unplaced(&self) -> bool {
         !self.lock().unplaced.is_empty()
+    }
+
+    /// Some undecodable object was not read yet by other means.
+    pub(crate) fn has_unread(&self) -> bool {
+        let inner = self.lock();
+        inner.unplaced.iter().any(|key| inner.entries.get(key).is_some_and(|(entry, _)| entry.is_unread()))
     }
 
     /// How many objects there are.

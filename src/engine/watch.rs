@@ -1,5 +1,6 @@
 //! Brings objects and accounts from the API server into the store. One undecodable object stops no other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, pin_mut};
@@ -19,9 +20,10 @@ use crate::api::CloudAccount;
 /// What one watch covers: a namespace, or all.
 pub(crate) type Scope = Option<String>;
 
-/// The watches that cover these namespaces; none named means all.
+/// The watches that cover these namespaces, each once; none named means all.
 pub(crate) fn scopes(namespaces: &[String]) -> Vec<Scope> {
-    if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
+    let named: BTreeSet<_> = namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().map(Some).collect();
+    if named.is_empty() { vec![None] } else { named.into_iter().collect() }
 }
 
 /// Waits until so many watches have listed everything once.
@@ -78,9 +80,10 @@ pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountCh
     let mut first = true;
     let mut listed = Vec::new();
     let set = |key: &ObjectKey, account: Option<Known>| {
-        context.accounts.set(key, account);
-        for changed in kinds {
-            changed(key);
+        if context.accounts.set(key, account) {
+            for changed in kinds {
+                changed(key);
+            }
         }
     };
     while let Some(event) = events.next().await {

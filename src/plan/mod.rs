@@ -16,7 +16,8 @@
 //!   and nothing left behind;
 //! - nobody is let go while a write of ours may still land on what it owned;
 //! - a principal of an exclusive kind is moved in one write, never taken away to be placed again;
-//! - an unreadable list is never an empty one: nothing is written, and nothing released but by Retain.
+//! - an unreadable list is never an empty one: nothing is written, and nobody released who owns
+//!   something, but by Retain.
 
 mod change;
 mod names;

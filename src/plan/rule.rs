@@ -50,11 +50,12 @@ fn on_fixed_row(claims: &[ClaimState]) -> Plan {
     }
 }
 
-/// Unknown is not absent: nothing is done but what needs no list, to let go of whom Retain lets go.
+/// Unknown is not absent: nothing is done but what needs no list, to let go of whom Retain lets go, and of whom nothing was
+/// ever granted for: a record comes before the cloud is touched.
 fn on_unknown(claims: &[ClaimState]) -> Plan {
-    let retained = |state: &ClaimState| state.deleting && state.retain && state.finalizer;
+    let free = |state: &ClaimState| state.deleting && state.finalizer && (state.retain || state.owned.is_empty());
     let verdict = |state: &ClaimState| {
-        let ended = state.owned.is_empty() || retained(state) || is_released(state);
+        let ended = state.owned.is_empty() || free(state) || is_released(state);
         if state.standing() == Standing::Ended && !ended {
             Verdict::Unknown
         } else {
@@ -63,7 +64,7 @@ fn on_unknown(claims: &[ClaimState]) -> Plan {
     };
     Plan {
         steps: (claims.iter().enumerate())
-            .filter(|(_, state)| retained(state))
+            .filter(|(_, state)| free(state))
             .map(|(claim, _)| Step::Release { claim })
             .collect(),
         change: None,

@@ -4,9 +4,11 @@
 
 mod contained;
 mod cost;
+mod expectations;
 mod manifests;
 mod object_store;
 mod runner;
 mod scenarios;
 mod script;
+mod switches;
 mod world;

@@ -25,10 +25,14 @@ pub struct ObjectStore {
     inner: Arc<Mutex<Inner>>,
     version: Arc<watch::Sender<u64>>,
     now: Now,
+    /// Watches are told nothing meanwhile.
+    held: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Default)]
 struct Inner {
+    /// Objects that the operator cannot get.
+    unreadable: Vec<String>,
     version: u64,
     /// (resource, namespace, name) → object.
     objects: BTreeMap<(String, String, String), Value>,
@@ -56,7 +60,12 @@ struct Path {
 
 impl ObjectStore {
     pub fn new(now: Now) -> Self {
-        Self { inner: Arc::default(), version: Arc::new(watch::Sender::new(0)), now }
+        Self {
+            inner: Arc::default(),
+            version: Arc::new(watch::Sender::new(0)),
+            now,
+            held: Arc::new(watch::Sender::new(false)),
+        }
     }
 
     /// A client whose writes are counted under this name.
@@ -75,6 +84,20 @@ impl ObjectStore {
         self.inner.lock().unwrap().writes.get(who).cloned().unwrap_or_default()
     }
 
+    /// From here on watches are told nothing, or all that they missed.
+    pub fn hold_watches(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// The operator cannot get these objects.
+    pub fn set_unreadable(&self, names: Vec<String>) {
+        self.inner.lock().unwrap().unreadable = names;
+    }
+
+    fn is_unreadable(&self, name: &String) -> bool {
+        self.inner.lock().unwrap().unreadable.contains(name)
+    }
+
     async fn answer(&self, who: &'static str, request: Request<ClientBody>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await.unwrap_or_default();
@@ -84,6 +107,9 @@ impl ObjectStore {
             return match (path.name.is_empty(), query.contains("watch=")) {
                 (true, true) => self.watch(&path, query),
                 (true, false) => self.list(&path),
+                (false, _) if who == "operator" && self.is_unreadable(&path.name) => {
+                    refuse(StatusCode::SERVICE_UNAVAILABLE, "down")
+                }
                 (false, _) => self.get(&path),
             };
         }
@@ -131,7 +157,9 @@ impl ObjectStore {
         let events = stream::unfold(state, move |(store, mut changed, since)| {
             let (resource, namespace) = (resource.clone(), namespace.clone());
             async move {
+                let mut held = store.held.subscribe();
                 loop {
+                    drop(held.wait_for(|held| !*held).await);
                     let next = store.inner.lock().unwrap().next_after(since, &resource, &namespace);
                     if let Some(happened) = next {
                         let line = format!("{}\n", happened.event);

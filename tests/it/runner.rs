@@ -1,6 +1,5 @@
 //! Runs one scenario in one world.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cloud_access_operator::api::parse_duration;
@@ -8,29 +7,29 @@ use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::script::{Script, Step};
 use crate::world::World;
 
-/// How long an expectation may take to come true. Virtual time costs nothing.
-const PURE_PATIENCE: Duration = Duration::from_mins(10);
-const REAL_PATIENCE: Duration = Duration::from_mins(1);
-
-/// How long the real world is watched for quiet.
-const REAL_QUIET: Duration = Duration::from_secs(2);
-
+/// One scenario under way.
 pub struct Runner {
-    world: World,
+    pub(crate) world: World,
     /// Journal entries and writes that earlier steps have accounted for.
-    calls_seen: u64,
-    writes_seen: usize,
+    pub(crate) calls_seen: u64,
+    pub(crate) writes_seen: usize,
+    relabelling: Vec<tokio::task::AbortHandle>,
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.relabelling.iter().for_each(tokio::task::AbortHandle::abort);
+    }
 }
 
 impl Runner {
     /// Runs a scenario; panics with its name, line and what is instead.
     pub async fn run(script: &Script, world: World) {
-        let mut runner = Self { world, calls_seen: 0, writes_seen: 0 };
+        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling: Vec::new() };
         runner.prepare().await;
         runner.world.start_operator();
         for step in &script.steps {
@@ -42,7 +41,7 @@ impl Runner {
         runner.clean_up().await;
     }
 
-    fn api(&self, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         let (group, version) = match kind {
             "Secret" | "Namespace" => ("", "v1"),
             "Event" => ("events.k8s.io", "v1"),
@@ -140,6 +139,23 @@ impl Runner {
                 tokio::time::sleep(parse_duration(time).ok_or("not a duration")?).await;
                 Ok(())
             }
+            ["relabel", kind, name] => {
+                self.relabel(kind, name);
+                Ok(())
+            }
+            ["hold" | "release", "watches"] => {
+                self.world.store()?.hold_watches(step.words[0] == "hold");
+                Ok(())
+            }
+            ["objects", "cannot", "be", "read", names @ ..] => {
+                let names = names.iter().map(|name| (*name).to_owned()).collect();
+                self.world.store()?.set_unreadable(names);
+                Ok(())
+            }
+            ["objects", "can", "be", "read"] => {
+                self.world.store()?.set_unreadable(Vec::new());
+                Ok(())
+            }
             ["kill", "operator"] => {
                 self.world.kill_operator();
                 Ok(())
@@ -150,6 +166,11 @@ impl Runner {
             }
             ["expect", "access", queue] => self.eventually(async |it: &Self| it.access(queue, &step.body)).await,
             ["expect", "calls"] => self.calls(&step.body).await,
+            ["expect", "no", "write"] => {
+                let calls = self.journal(self.calls_seen);
+                let written: Vec<_> = calls.iter().filter(|call| !call.starts_with("List")).collect();
+                if written.is_empty() { Ok(()) } else { Err(format!("instead: {written:?}")) }
+            }
             ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
             ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
             ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
@@ -161,6 +182,19 @@ impl Runner {
             }
             _ => Err("no such step".to_owned()),
         }
+    }
+
+    /// From here on somebody changes a label of the object, ten times a second, for as long as the world stands.
+    fn relabel(&mut self, kind: &str, name: &str) {
+        let (objects, name) = (self.api(kind), name.to_owned());
+        let relabel = async move {
+            for count in 0_u64.. {
+                let label = json!({"metadata": {"labels": {"count": count.to_string()}}});
+                drop(objects.patch(&name, &PatchParams::default(), &Patch::Merge(&label)).await);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        self.relabelling.push(tokio::spawn(relabel).abort_handle());
     }
 
     fn cloud(&self, what: &[&str], rest: &str) -> Result<(), String> {
@@ -200,153 +234,6 @@ impl Runner {
             ["no", "key", id] => drop(simulator.remove_access_key(id)),
             _ => return Err("no such thing can be done to the cloud".to_owned()),
         }
-        Ok(())
-    }
-
-    /// Looks until it is as expected, for as long as patience lasts.
-    async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
-        let until = Instant::now() + if self.world.is_pure() { PURE_PATIENCE } else { REAL_PATIENCE };
-        loop {
-            match look(self).await {
-                Ok(()) => return Ok(()),
-                Err(instead) if Instant::now() > until => return Err(instead),
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn access(&self, queue: &str, expected: &[String]) -> Result<(), String> {
-        let users = self.world.simulator.users(queue).ok_or("no such queue")?;
-        let shown: BTreeMap<_, _> = users.into_iter().filter(|(_, held)| !held.is_empty()).collect();
-        let lines: Vec<_> = shown.iter().map(|(user, held)| format!("{user}: {}", held.join(" "))).collect();
-        let mut expected = expected.to_vec();
-        expected.sort();
-        if lines == expected { Ok(()) } else { Err(format!("instead:\n  {}", lines.join("\n  "))) }
-    }
-
-    async fn get(&self, name: &str) -> Option<Value> {
-        let object = self.api("QueueGrant").get_opt(name).await.unwrap()?;
-        Some(serde_json::to_value(object).unwrap())
-    }
-
-    async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
-        let object = self.get(name).await;
-        if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
-    }
-
-    async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
-        let object = self.get(name).await.ok_or("instead: no such object")?;
-        let status = &object["status"];
-        let condition = |type_: &str| {
-            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
-        };
-        let text = |value: &Value| value.as_str().unwrap_or("absent").to_owned();
-        let list = |value: &Value| {
-            let strings: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            strings.join(",")
-        };
-        if let Some((_, wanted)) = fields.split_once("message~") {
-            let message = text(&condition("Ready")["message"]);
-            if !message.contains(wanted) {
-                return Err(format!("instead the message is: {message}"));
-            }
-        }
-        let fields = fields.split("message~").next().unwrap_or_default();
-        for (field, expected) in fields.split_whitespace().filter_map(|field| field.split_once('=')) {
-            let shown = match field {
-                "ready" => text(&condition("Ready")["status"]),
-                "reason" => text(&condition("Ready")["reason"]),
-                "reconciling" => text(&condition("Reconciling")["status"]),
-                "stalled" => text(&condition("Stalled")["status"]),
-                "held" => text(&condition("Held")["status"]),
-                "owned" => list(&status["owned"]),
-                "observed" => list(&status["observed"]),
-                "generation" => status["observedGeneration"].to_string(),
-                "current" => (status["observedGeneration"] == object["metadata"]["generation"]).to_string(),
-                _ => return Err(format!("no such field: {field}")),
-            };
-            if shown != expected {
-                return Err(format!("instead {field}={shown}; status: {status:#}"));
-            }
-        }
-        Ok(())
-    }
-
-    async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
-        let events = self.api("Event").list(&ListParams::default()).await.unwrap();
-        let said: Vec<_> = events
-            .into_iter()
-            .filter(|event| event.data["regarding"]["name"] == name)
-            .map(|event| event.data["reason"].as_str().unwrap_or_default().to_owned())
-            .collect();
-        if said.iter().any(|said| said == reason) { Ok(()) } else { Err(format!("instead: {said:?}")) }
-    }
-
-    /// Waits until nothing has happened for a while: the cloud was not called but for lists, and nothing was written.
-    async fn settle(&self) {
-        let calm = if self.world.is_pure() { Duration::from_secs(1) } else { Duration::from_millis(700) };
-        let state = || (self.journal(0).len(), self.world.writes().map(|writes| writes.len()));
-        let mut before = state();
-        loop {
-            tokio::time::sleep(calm).await;
-            let now = state();
-            if now == before {
-                return;
-            }
-            before = now;
-        }
-    }
-
-    /// The calls after one of the journal, in words; what was done by hand left out.
-    fn journal(&self, after: u64) -> Vec<String> {
-        let entries = self.world.simulator.journal_after(after);
-        let calls = entries.into_iter().filter(|entry| entry.operation != "OutsideEdit");
-        let words = calls.map(|entry| {
-            let mut words = vec![entry.operation];
-            words.extend(entry.action);
-            words.extend(entry.principals);
-            words.extend(entry.privileges);
-            words.extend(entry.target);
-            if !entry.succeeded {
-                words.push(format!("-> {}", entry.error_code.unwrap_or_else(|| "no success".to_owned())));
-            }
-            words.join(" ")
-        });
-        words.filter(|call| self.world.is_pure() || !call.starts_with("List")).collect()
-    }
-
-    async fn calls(&mut self, expected: &[String]) -> Result<(), String> {
-        self.settle().await;
-        let calls = self.journal(self.calls_seen);
-        self.calls_seen = self.world.simulator.journal_last();
-        let expected: Vec<_> =
-            expected.iter().filter(|call| self.world.is_pure() || !call.starts_with("List")).collect();
-        if calls.iter().eq(expected) { Ok(()) } else { Err(format!("instead:\n  {}", calls.join("\n  "))) }
-    }
-
-    async fn writes(&mut self, expected: usize) -> Result<(), String> {
-        self.settle().await;
-        let Some(writes) = self.world.writes() else {
-            return Ok(());
-        };
-        let fresh = &writes[std::mem::replace(&mut self.writes_seen, writes.len())..];
-        if fresh.len() == expected {
-            Ok(())
-        } else {
-            Err(format!("instead {}:\n  {}", fresh.len(), fresh.join("\n  ")))
-        }
-    }
-
-    async fn quiet(&mut self, time: Duration) -> Result<(), String> {
-        self.settle().await;
-        let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
-        tokio::time::sleep(if self.world.is_pure() { time } else { time.min(REAL_QUIET) }).await;
-        let made: Vec<_> = self.journal(calls).into_iter().filter(|call| !call.starts_with("List")).collect();
-        if !made.is_empty() || self.world.writes() != writes {
-            return Err(format!("instead calls {made:?}, writes {:?}", self.world.writes()));
-        }
-        self.calls_seen = self.world.simulator.journal_last();
         Ok(())
     }
 }

@@ -113,6 +113,14 @@ impl World {
         }
     }
 
+    /// The object store of the pure world.
+    pub fn store(&self) -> Result<&ObjectStore, String> {
+        match &self.operation {
+            Operation::Pure { store, .. } => Ok(store),
+            Operation::Real { .. } => Err("only the pure world can do this: say `only pure`".to_owned()),
+        }
+    }
+
     pub fn is_pure(&self) -> bool {
         matches!(self.operation, Operation::Pure { .. })
     }

@@ -175,9 +175,8 @@ impl Wire {
             match error {
                 TransportError::TooLarge(_) => CloudError::UnexpectedReply { fault },
                 TransportError::Refused(_) => CloudError::Rejected { fault },
-                TransportError::Connect(_) | TransportError::Timeout(_) | TransportError::Interrupted(_) => {
-                    CloudError::Unavailable { fault }
-                }
+                TransportError::Connect(_) => CloudError::Unreachable { fault },
+                TransportError::Timeout(_) | TransportError::Interrupted(_) => CloudError::Unavailable { fault },
             }
         })
     }

@@ -219,16 +219,16 @@ async fn a_throttled_account_sends_nothing_until_its_pause_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_network_does_is_told_apart() {
-    for (error, unavailable) in [
-        (TransportError::Connect("refused".to_owned()), true),
-        (TransportError::Interrupted("reset".to_owned()), true),
-        (TransportError::Timeout(Duration::from_secs(30)), true),
-        (TransportError::TooLarge(8), false),
+    for (error, expected) in [
+        (TransportError::Connect("refused".to_owned()), "the cloud cannot be reached"),
+        (TransportError::Interrupted("reset".to_owned()), "the cloud is unavailable"),
+        (TransportError::Timeout(Duration::from_secs(30)), "the cloud is unavailable"),
+        (TransportError::TooLarge(8), "the cloud answered something unexpected"),
     ] {
         let script = Script::of([Err(error.clone())]);
         let result = get(&session(&script, key())).await;
-        assert_eq!(matches!(result, Err(CloudError::Unavailable { .. })), unavailable, "{result:?}");
-        assert_eq!(matches!(result, Err(CloudError::UnexpectedReply { .. })), !unavailable, "{result:?}");
+        let said = result.as_ref().map_or_else(ToString::to_string, |_| "an answer".to_owned());
+        assert!(said.starts_with(expected), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::{access, additive, check, claim, deleted, exclusive, expired, frozen,
 use crate::plan::{Access, Memory, Observed};
 
 #[test]
-fn without_a_list_nothing_happens_but_what_retain_allows() {
+fn without_a_list_only_whom_retain_lets_go_and_who_owns_nothing_is_released() {
     let claims = [
         claim("a", "read"),
         owner("b", "read", "read write"),
@@ -12,8 +12,9 @@ fn without_a_list_nothing_happens_but_what_retain_allows() {
         expired(owner("d", "read", "read")),
         deleted(owner("e", "read", "read")),
         deleted(retaining(owner("f", "read", "read"))),
+        deleted(owner("g", "read", "")),
     ];
-    let expected = ["5: release", "Unknown, Unknown, Frozen, Unknown, Unknown, Ended"];
+    let expected = ["5: release", "6: release", "Unknown, Unknown, Frozen, Unknown, Unknown, Ended, Ended"];
     check(&additive(&claims, &Observed::Unknown), &expected);
     check(&exclusive(&claims, &Observed::Unknown), &expected);
 }

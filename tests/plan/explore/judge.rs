@@ -49,7 +49,7 @@ impl Invariant {
             Self::OccupantClaimed => "exclusive: claimed a principal others placed",
             Self::LateRemovalHitOthers => "let go while a removal could still land, which took what others granted",
             Self::WrittenWithoutList => "wrote without a list that allows it",
-            Self::SteppedWithoutList => "touched a claim without a list, and not for Retain",
+            Self::SteppedWithoutList => "let go of an owner without a list, and not for Retain",
             Self::GoneTargetPrepared => "prepared a write to what is gone or fixed",
             Self::OneStepEach => "planned two steps on one claim",
             Self::OneVerdictEach => "gave not one verdict a claim",

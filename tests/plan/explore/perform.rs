@@ -69,13 +69,16 @@ fn claim_foreign(config: Config, world: &mut World, index: usize, new: Set, base
 fn check_step(config: Config, step: Step, base: &World) -> Result<(), Violation> {
     let context = || format!("{base:?}\n  {step:?}");
     let claim = |index: usize| base.claims[index];
-    let (retained, prepares) = match step {
-        Step::Release(index) => (config.retain[index] && claim(index).is_some_and(|claim| claim.deleting), false),
+    let (free, prepares) = match step {
+        Step::Release(index) => {
+            let free = |claim: &Claim| claim.deleting && (config.retain[index] || claim.owned.is_empty());
+            (claim(index).is_some_and(|claim| free(&claim)), false)
+        }
         Step::Own(index, owned) => (false, claim(index).is_some_and(|claim| !owned.within(claim.owned))),
         Step::Finalizer(_) => (false, true),
         Step::Write { .. } => (false, false),
     };
-    check(base.list != List::Unreadable || retained, Invariant::SteppedWithoutList, context)?;
+    check(base.list != List::Unreadable || free, Invariant::SteppedWithoutList, context)?;
     let untouchable = matches!(base.list, List::Gone | List::Fixed);
     check(!(untouchable && prepares), Invariant::GoneTargetPrepared, context)
 }

@@ -169,16 +169,16 @@ pub(super) const FAULTS: &[Fault] = &[
             "Observed::Unknown => on_unknown(situation.claims)",
             "Observed::Unknown => on_list(situation, &Access::new())",
         )],
-        By::Wide("2 1 1", "touched a claim without a list, and not for Retain"),
+        By::Wide("2 1 1", "let go of an owner without a list, and not for Retain"),
     ),
     fault(
         "an unreadable list releases",
-        &[("rule.rs", "state.deleting && state.retain && state.finalizer", "state.deleting && state.finalizer")],
-        By::Wide("2 1 1", "touched a claim without a list, and not for Retain"),
+        &[("rule.rs", "state.finalizer && (state.retain || state.owned.is_empty())", "state.finalizer")],
+        By::Wide("2 1 1", "let go of an owner without a list, and not for Retain"),
     ),
     fault(
         "Retain waits for a list",
-        &[("rule.rs", "state.deleting && state.retain && state.finalizer", "false")],
+        &[("rule.rs", "state.retain || state.owned.is_empty()", "state.owned.is_empty()")],
         By::Wide("2 1 1", "Retain waits for a list"),
     ),
     fault(

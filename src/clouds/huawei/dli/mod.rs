@@ -4,6 +4,7 @@ mod authorize;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -80,7 +81,7 @@ impl Dli {
     }
 
     async fn read_users(&self, queue: &str, send_by: Instant) -> Result<QueueUsers, CloudError> {
-        match read_all(&UserList { session: &self.session, queue, send_by }).await {
+        match read_all(&UserList { session: &self.session, queue, send_by, begun: AtomicBool::new(false) }).await {
             Ok(users) => Ok(QueueUsers::Users(users)),
             Err(Incomplete::Inconsistent(message)) => {
                 Err(CloudError::UnexpectedReply { fault: Fault::of(LIST_USERS, message) })
@@ -110,6 +111,18 @@ struct UserList<'a> {
     session: &'a Session,
     queue: &'a str,
     send_by: Instant,
+    /// A page of it was read.
+    begun: AtomicBool,
+}
+
+impl UserList<'_> {
+    async fn read_page(&self, limit: usize, offset: usize) -> Result<Page<QueueUser>, CloudError> {
+        let segments = ["v1.0", self.session.project_id(), "queues", self.queue, "users"];
+        let target = target(&segments, &[("limit", &limit.to_string()), ("offset", &offset.to_string())]);
+        let answer = self.session.call(&Call::get(LIST_USERS, target, turn(self.send_by))).await?;
+        self.begun.store(true, Ordering::Relaxed);
+        wire::users(&answer, self.queue)
+    }
 }
 
 impl Pages for UserList<'_> {
@@ -119,11 +132,19 @@ impl Pages for UserList<'_> {
         &row.name
     }
 
+    /// A list under way waits for a throttled account to go on: begun anew, a list of more pages than the cloud takes in
+    /// a burst would never be read.
     async fn page(&self, limit: usize, offset: usize) -> Result<Page<QueueUser>, CloudError> {
-        let segments = ["v1.0", self.session.project_id(), "queues", self.queue, "users"];
-        let target = target(&segments, &[("limit", &limit.to_string()), ("offset", &offset.to_string())]);
-        let answer = self.session.call(&Call::get(LIST_USERS, target, turn(self.send_by))).await?;
-        wire::users(&answer, self.queue)
+        loop {
+            match self.read_page(limit, offset).await {
+                Err(CloudError::Throttled { retry_after: Some(pause), .. })
+                    if self.begun.load(Ordering::Relaxed) && Instant::now() + pause < self.send_by =>
+                {
+                    tokio::time::sleep(pause).await;
+                }
+                page => return page,
+            }
+        }
     }
 
     fn largest_page(&self, rows: usize) -> usize {

@@ -41,6 +41,7 @@ pub(super) fn kind<T>(result: &Result<T, CloudError>) -> &'static str {
         Ok(_) => "ok",
         Err(CloudError::Throttled { .. }) => "throttled",
         Err(CloudError::Unavailable { .. }) => "unavailable",
+        Err(CloudError::Unreachable { .. }) => "unreachable",
         Err(CloudError::CredentialsRejected { .. }) => "credentials rejected",
         Err(CloudError::AccessDenied { .. }) => "access denied",
         Err(CloudError::TargetNotFound { .. }) => "target not found",

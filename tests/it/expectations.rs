@@ -1,0 +1,166 @@
+//! What scenarios expect, and what is instead.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::api::ListParams;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::runner::Runner;
+
+/// How long an expectation may take to come true. Virtual time costs nothing.
+const PURE_PATIENCE: Duration = Duration::from_mins(10);
+const REAL_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long the real world is watched for quiet.
+const REAL_QUIET: Duration = Duration::from_secs(2);
+
+impl Runner {
+    /// Looks until it is as expected, for as long as patience lasts.
+    pub(crate) async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
+        let until = Instant::now() + if self.world.is_pure() { PURE_PATIENCE } else { REAL_PATIENCE };
+        loop {
+            match look(self).await {
+                Ok(()) => return Ok(()),
+                Err(instead) if Instant::now() > until => return Err(instead),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    pub(crate) fn access(&self, queue: &str, expected: &[String]) -> Result<(), String> {
+        let users = self.world.simulator.users(queue).ok_or("no such queue")?;
+        let shown: BTreeMap<_, _> = users.into_iter().filter(|(_, held)| !held.is_empty()).collect();
+        let lines: Vec<_> = shown.iter().map(|(user, held)| format!("{user}: {}", held.join(" "))).collect();
+        let mut expected = expected.to_vec();
+        expected.sort();
+        if lines == expected { Ok(()) } else { Err(format!("instead:\n  {}", lines.join("\n  "))) }
+    }
+
+    async fn get(&self, name: &str) -> Option<Value> {
+        let object = self.api("QueueGrant").get_opt(name).await.unwrap()?;
+        Some(serde_json::to_value(object).unwrap())
+    }
+
+    pub(crate) async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
+        let object = self.get(name).await;
+        if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
+    }
+
+    pub(crate) async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
+        let object = self.get(name).await.ok_or("instead: no such object")?;
+        let status = &object["status"];
+        let condition = |type_: &str| {
+            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+            conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
+        };
+        let text = |value: &Value| value.as_str().unwrap_or("absent").to_owned();
+        let list = |value: &Value| {
+            let strings: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            strings.join(",")
+        };
+        if let Some((_, wanted)) = fields.split_once("message~") {
+            let message = text(&condition("Ready")["message"]);
+            if !message.contains(wanted) {
+                return Err(format!("instead the message is: {message}"));
+            }
+        }
+        let fields = fields.split("message~").next().unwrap_or_default();
+        for (field, expected) in fields.split_whitespace().filter_map(|field| field.split_once('=')) {
+            let shown = match field {
+                "ready" => text(&condition("Ready")["status"]),
+                "reason" => text(&condition("Ready")["reason"]),
+                "reconciling" => text(&condition("Reconciling")["status"]),
+                "stalled" => text(&condition("Stalled")["status"]),
+                "held" => text(&condition("Held")["status"]),
+                "owned" => list(&status["owned"]),
+                "observed" => list(&status["observed"]),
+                "generation" => status["observedGeneration"].to_string(),
+                "current" => (status["observedGeneration"] == object["metadata"]["generation"]).to_string(),
+                _ => return Err(format!("no such field: {field}")),
+            };
+            if shown != expected {
+                return Err(format!("instead {field}={shown}; status: {status:#}"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
+        let events = self.api("Event").list(&ListParams::default()).await.unwrap();
+        let said: Vec<_> = events
+            .into_iter()
+            .filter(|event| event.data["regarding"]["name"] == name)
+            .map(|event| event.data["reason"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        if said.iter().any(|said| said == reason) { Ok(()) } else { Err(format!("instead: {said:?}")) }
+    }
+
+    /// Waits until nothing has happened for a while: the cloud was not called but for lists, and nothing was written.
+    async fn settle(&self) {
+        let calm = if self.world.is_pure() { Duration::from_secs(1) } else { Duration::from_millis(700) };
+        let state = || (self.journal(0).len(), self.world.writes().map(|writes| writes.len()));
+        let mut before = state();
+        loop {
+            tokio::time::sleep(calm).await;
+            let now = state();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// The calls after one of the journal, in words; what was done by hand left out.
+    pub(crate) fn journal(&self, after: u64) -> Vec<String> {
+        let entries = self.world.simulator.journal_after(after);
+        let calls = entries.into_iter().filter(|entry| entry.operation != "OutsideEdit");
+        let words = calls.map(|entry| {
+            let mut words = vec![entry.operation];
+            words.extend(entry.action);
+            words.extend(entry.principals);
+            words.extend(entry.privileges);
+            words.extend(entry.target);
+            if !entry.succeeded {
+                words.push(format!("-> {}", entry.error_code.unwrap_or_else(|| "no success".to_owned())));
+            }
+            words.join(" ")
+        });
+        words.filter(|call| self.world.is_pure() || !call.starts_with("List")).collect()
+    }
+
+    pub(crate) async fn calls(&mut self, expected: &[String]) -> Result<(), String> {
+        self.settle().await;
+        let calls = self.journal(self.calls_seen);
+        self.calls_seen = self.world.simulator.journal_last();
+        let expected: Vec<_> =
+            expected.iter().filter(|call| self.world.is_pure() || !call.starts_with("List")).collect();
+        if calls.iter().eq(expected) { Ok(()) } else { Err(format!("instead:\n  {}", calls.join("\n  "))) }
+    }
+
+    pub(crate) async fn writes(&mut self, expected: usize) -> Result<(), String> {
+        self.settle().await;
+        let Some(writes) = self.world.writes() else {
+            return Ok(());
+        };
+        let fresh = &writes[std::mem::replace(&mut self.writes_seen, writes.len())..];
+        if fresh.len() == expected {
+            Ok(())
+        } else {
+            Err(format!("instead {}:\n  {}", fresh.len(), fresh.join("\n  ")))
+        }
+    }
+
+    pub(crate) async fn quiet(&mut self, time: Duration) -> Result<(), String> {
+        self.settle().await;
+        let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
+        tokio::time::sleep(if self.world.is_pure() { time } else { time.min(REAL_QUIET) }).await;
+        let made: Vec<_> = self.journal(calls).into_iter().filter(|call| !call.starts_with("List")).collect();
+        if !made.is_empty() || self.world.writes() != writes {
+            return Err(format!("instead calls {made:?}, writes {:?}", self.world.writes()));
+        }
+        self.calls_seen = self.world.simulator.journal_last();
+        Ok(())
+    }
+}
