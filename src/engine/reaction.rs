@@ -103,3 +103,62 @@ impl From<AccountProblem> for Trouble {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clouds::Fault;
+
+    /// What every error leads to: outcome, first and longest pause, whether it counts, whether it may have landed.
+    const TABLE: &str = "\
+Throttled           Throttled           2 s to 60 s    as asked   not carried out
+Unavailable         CloudUnavailable    1 s to 300 s   growing    may have landed
+Unreachable         CloudUnavailable    1 s to 300 s   growing    not carried out
+CredentialsRejected CredentialsRejected 10 s to 300 s  growing    not carried out
+AccessDenied        AccessDenied        30 s to 600 s  growing    not carried out
+TargetNotFound      TargetNotFound      5 s to 300 s   growing    not carried out
+TargetNotReady      TargetNotReady      5 s to 60 s    growing    not carried out
+PrincipalNotFound   PrincipalNotFound   10 s to 300 s  growing    not carried out
+Rejected            Rejected            30 s to 600 s  growing    not carried out
+UnexpectedReply     UnexpectedReply     2 s to 300 s   growing    may have landed
+";
+
+    #[test]
+    fn every_error_leads_to_what_the_table_says() {
+        let fault = || Fault::of("grant", "");
+        let errors = [
+            CloudError::Throttled { fault: fault(), retry_after: None },
+            CloudError::Unavailable { fault: fault() },
+            CloudError::Unreachable { fault: fault() },
+            CloudError::CredentialsRejected { fault: fault() },
+            CloudError::AccessDenied { fault: fault() },
+            CloudError::TargetNotFound { fault: fault() },
+            CloudError::TargetNotReady { fault: fault() },
+            CloudError::PrincipalNotFound { fault: fault() },
+            CloudError::Rejected { fault: fault() },
+            CloudError::UnexpectedReply { fault: fault() },
+        ];
+        let line = |error: &CloudError| {
+            let name = format!("{error:?}");
+            let name = name.split([' ', '{']).next().unwrap_or_default();
+            let trouble = Trouble::from(error);
+            let pauses = format!("{} s to {} s", trouble.first.as_secs(), trouble.longest.as_secs());
+            let counts = if trouble.counts { "growing" } else { "as asked" };
+            let landed = if may_have_landed(error) { "may have landed" } else { "not carried out" };
+            format!("{name:<19} {:<19} {pauses:<14} {counts:<10} {landed}\n", trouble.outcome.reason())
+        };
+        assert_eq!(errors.iter().map(line).collect::<String>(), TABLE);
+    }
+
+    #[test]
+    fn a_pause_grows_is_spread_and_heeds_what_the_cloud_asks() {
+        let trouble = Trouble::from(&CloudError::Unavailable { fault: Fault::of("grant", "") });
+        let pauses = |attempts| [0.0, 1.0].map(|random| trouble.pause(attempts, random).as_millis());
+        assert_eq!(pauses(0), [500, 1_000]);
+        assert_eq!(pauses(3), [500, 8_000]);
+        assert_eq!(pauses(60), [500, 300_000]);
+        let asked = Some(Duration::from_secs(7));
+        let throttled = Trouble::from(&CloudError::Throttled { fault: Fault::of("grant", ""), retry_after: asked });
+        assert!(throttled.pause(0, 0.0) >= Duration::from_secs(7));
+    }
+}

@@ -1,12 +1,25 @@
-//! What ships: CRDs are not stale, and keep the rules of the API; every sample can be read.
+//! What ships: CRDs are not stale and keep the rules of the API, samples can be read, permissions are the least.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use cloud_access_operator::kinds::crds;
+use cloud_access_operator::api::CloudAccount;
+use cloud_access_operator::kinds::{QueueGrant, crds};
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn documents(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let documents = text.split("\n---\n").filter(|document| !document.trim().is_empty());
+    documents.map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+}
+
+fn yaml_files(folder: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect()
 }
 
 #[test]
@@ -17,4 +30,90 @@ fn the_crds_are_what_the_code_says() {
         let generated = serde_saphyr::to_string(&crd).unwrap();
         assert!(shipped == generated, "{} is stale: run `cargo xtask generate`", path.display());
     }
+}
+
+/// Every schema below one, with its path.
+fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
+    visit(path, schema);
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        walk(property, &format!("{path}.{name}"), visit);
+    }
+    if schema["items"].is_object() {
+        walk(&schema["items"], &format!("{path}[]"), visit);
+    }
+}
+
+#[test]
+fn every_string_and_list_is_bounded_and_described_and_spec_has_no_default() {
+    for crd in crds() {
+        let crd = serde_json::to_value(crd).unwrap();
+        let kind = crd["spec"]["names"]["kind"].as_str().unwrap().to_owned();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let mut wrong = Vec::new();
+        walk(schema, &kind, &mut |path, schema| {
+            let has = |field: &str| !schema[field].is_null();
+            match schema["type"].as_str() {
+                Some("string") if !(has("enum") || has("maxLength") && has("pattern")) => {
+                    wrong.push(format!("{path}: no bound"));
+                }
+                Some("array") if !(has("maxItems") && has("x-kubernetes-list-type")) => {
+                    wrong.push(format!("{path}: no bound"));
+                }
+                _ => {}
+            }
+            let is_item = path.ends_with("[]");
+            if !has("description") && !is_item && path != kind {
+                wrong.push(format!("{path}: no description"));
+            }
+            if has("nullable") || (has("default") && path.starts_with(&format!("{kind}.spec"))) {
+                wrong.push(format!("{path}: nullable, or a default under spec"));
+            }
+        });
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn a_new_object_is_not_current_before_it_was_looked_at() {
+    let crd = serde_json::to_value(&crds()[1]).unwrap();
+    let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+    assert_eq!(status["default"], serde_json::json!({"observedGeneration": -1}));
+}
+
+#[test]
+fn every_sample_can_be_read() {
+    for path in yaml_files("deploy/samples") {
+        for document in documents(&path) {
+            let place = path.display();
+            match document["kind"].as_str().unwrap() {
+                "QueueGrant" => drop(serde_json::from_value::<QueueGrant>(document).unwrap()),
+                "CloudAccount" => drop(serde_json::from_value::<CloudAccount>(document).unwrap()),
+                "Secret" => assert_eq!(document["apiVersion"], "v1", "{place}"),
+                kind => panic!("{place}: nobody has told this test of {kind}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_operator_may_do_no_more_than_it_does() {
+    let roles = documents(&root().join("deploy/rbac.yaml"));
+    let role =
+        roles.iter().find(|role| role["kind"] == "ClusterRole" && role["metadata"]["name"] == "cloud-access-operator");
+    for rule in role.unwrap()["rules"].as_array().unwrap() {
+        assert!(!rule.to_string().contains('*'), "a wildcard: {rule}");
+        if rule["resources"].to_string().contains("secrets") {
+            assert_eq!(rule["verbs"], serde_json::json!(["get"]), "Secrets are never listed, watched or written");
+        }
+    }
+}
+
+#[test]
+fn every_crd_is_in_the_kustomization() {
+    let kustomization = documents(&root().join("crds/kustomization.yaml")).remove(0);
+    let listed: Vec<_> =
+        kustomization["resources"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let mut shipped: Vec<_> = crds().iter().map(|crd| format!("{}.yaml", crd.spec.names.plural)).collect();
+    shipped.sort();
+    assert_eq!(listed, shipped);
 }

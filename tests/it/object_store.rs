@@ -33,6 +33,8 @@ pub struct ObjectStore {
 struct Inner {
     /// Objects that the operator cannot get.
     unreadable: Vec<String>,
+    /// There are no CustomResourceDefinitions.
+    without_crds: bool,
     version: u64,
     /// (resource, namespace, name) → object.
     objects: BTreeMap<(String, String, String), Value>,
@@ -94,6 +96,11 @@ impl ObjectStore {
         self.inner.lock().unwrap().unreadable = names;
     }
 
+    /// There are CustomResourceDefinitions, or not.
+    pub fn set_crds(&self, there: bool) {
+        self.inner.lock().unwrap().without_crds = !there;
+    }
+
     fn is_unreadable(&self, name: &String) -> bool {
         self.inner.lock().unwrap().unreadable.contains(name)
     }
@@ -103,6 +110,9 @@ impl ObjectStore {
         let body = body.collect_bytes().await.unwrap_or_default();
         let path = Path::parse(head.uri.path());
         let query = head.uri.query().unwrap_or_default();
+        if path.is_custom() && self.inner.lock().unwrap().without_crds {
+            return refuse(StatusCode::NOT_FOUND, "the server could not find the requested resource");
+        }
         if head.method == Method::GET {
             return match (path.name.is_empty(), query.contains("watch=")) {
                 (true, true) => self.watch(&path, query),
@@ -305,9 +315,13 @@ impl Path {
         self.resource == resource && (self.namespace.is_empty() || self.namespace == namespace)
     }
 
+    fn is_custom(&self) -> bool {
+        !matches!(self.resource.as_str(), "secrets" | "events" | "namespaces")
+    }
+
     /// Access objects have a status, which their default says was never looked at.
     fn has_status(&self) -> bool {
-        !matches!(self.resource.as_str(), "secrets" | "events" | "namespaces" | "cloudaccounts")
+        self.is_custom() && self.resource != "cloudaccounts"
     }
 }
 

@@ -156,6 +156,10 @@ impl Runner {
                 self.world.store()?.set_unreadable(Vec::new());
                 Ok(())
             }
+            ["with" | "without", "crds"] => {
+                self.world.store()?.set_crds(step.words[0] == "with");
+                Ok(())
+            }
             ["kill", "operator"] => {
                 self.world.kill_operator();
                 Ok(())

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::World;
+use crate::world::{World, environment};
 
 /// Real worlds at once: each has an operator process of its own.
 const REAL_AT_ONCE: usize = 6;
@@ -41,8 +41,7 @@ fn every_scenario_holds_in_the_pure_world() {
 
 #[test]
 fn every_scenario_holds_on_a_real_api_server() {
-    let environment = std::env::var("CLOUD_ACCESS_TEST_ENV");
-    let environment = PathBuf::from(environment.expect("this test needs a control plane: run `cargo xtask test`"));
+    let environment = environment();
     let scripts: Vec<_> = scripts().into_iter().filter(|script| script.real).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let runs = stream::iter(scripts).map(|script| {

@@ -23,6 +23,7 @@
 //! | `relabel KIND NAME` | from here on somebody changes a label of the object, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
+//! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
 //! | `kill operator`, `start operator` | as it says; it runs when the scenario starts |
 //! | `expect access Q` + lines `U: P P` | the whole access list, but for the queue's owner |
 //! | `expect NAME FIELD=VALUE …` | of a QueueGrant: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, and `message~TEXT` |

@@ -26,6 +26,20 @@ use tower::ServiceExt;
 
 use crate::object_store::ObjectStore;
 
+/// Where `cargo xtask test` keeps the kubeconfigs of its control plane.
+pub fn environment() -> PathBuf {
+    let environment = std::env::var("CLOUD_ACCESS_TEST_ENV");
+    PathBuf::from(environment.unwrap_or_else(|_| panic!("this test needs a control plane: run `cargo xtask test`")))
+}
+
+/// A client that may do everything.
+pub async fn admin(environment: &Path) -> Client {
+    let kubeconfig = kube::config::Kubeconfig::read_from(environment.join("admin.kubeconfig")).unwrap();
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
 /// How the operator runs.
 pub enum Operation {
     /// In this process.
@@ -84,14 +98,11 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, simulator.router()).into_future());
-        let kubeconfig = kube::config::Kubeconfig::read_from(environment.join("admin.kubeconfig")).unwrap();
-        let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
         let log = environment.join(format!("scenario-{name}.log"));
         drop(std::fs::remove_file(&log));
         Self {
             simulator,
-            client: Client::try_from(config).unwrap(),
+            client: admin(environment).await,
             namespace: format!("scenario-{name}"),
             endpoint,
             operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
