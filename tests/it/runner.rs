@@ -164,6 +164,7 @@ impl Runner {
                 self.world.kill_operator();
                 Ok(())
             }
+            ["stop", "operator"] => self.world.stop_operator().await,
             ["start", "operator"] => {
                 self.world.start_operator();
                 Ok(())

@@ -24,14 +24,14 @@
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
-//! | `kill operator`, `start operator` | as it says; it runs when the scenario starts |
+//! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
 //! | `expect access Q` + lines `U: P P` | the whole access list, but for the queue's owner |
 //! | `expect NAME FIELD=VALUE …` | of a QueueGrant: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect event NAME REASON` | an event was published about the object |
-//! | `expect calls` + lines | all cloud calls since the last such step, in order; lists are left out in the real world |
+//! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the lists |
 //! | `expect no write` | the cloud was not called but for lists since the last `expect calls` |
-//! | `expect quiet DURATION` | for so long no cloud call but lists, and no Kubernetes write; in the real world two seconds, and writes are not seen |
+//! | `expect quiet DURATION` | for so long no cloud call but lists, and no Kubernetes write; in the real world two seconds, and writes to QueueGrants only |
 //! | `expect writes N` | Kubernetes writes of the operator since the last such step (pure world only) |
 
 /// One step of a scenario.

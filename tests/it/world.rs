@@ -64,6 +64,9 @@ pub struct World {
 /// Runs an operator in this process until told to stop.
 type RunOperator = fn(Operator, watch::Receiver<bool>) -> BoxFuture<'static, ()>;
 
+/// How long the operator may take to stop: its calls are short here.
+const STOPPING: Duration = Duration::from_secs(10);
+
 /// The operator's settings in scenarios, unless they say otherwise: short, so that the real world need not wait.
 const SETTINGS: [(&str, &str); 5] = [
     ("drift-interval", "1h"),
@@ -173,6 +176,34 @@ impl World {
                     command.arg(format!("--{name}")).arg(value);
                 }
                 *running = Some(command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
+            }
+        }
+    }
+
+    /// Tells the operator to stop, and waits until it has.
+    pub async fn stop_operator(&mut self) -> Result<(), String> {
+        match &mut self.operation {
+            Operation::Pure { running, .. } => {
+                let (stop, task) = running.take().ok_or("it does not run")?;
+                stop.send_replace(true);
+                let ended = tokio::time::timeout(STOPPING, task).await.map_err(|_| "instead it goes on")?;
+                ended.map_err(|error| error.to_string())
+            }
+            Operation::Real { running, .. } => {
+                let mut child = running.take().ok_or("it does not run")?;
+                let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+                told.map_err(|error| error.to_string())?;
+                let until = tokio::time::Instant::now() + STOPPING;
+                loop {
+                    if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+                        return if status.success() { Ok(()) } else { Err(format!("instead it ended with {status}")) };
+                    }
+                    if tokio::time::Instant::now() > until {
+                        child.kill().map_err(|error| error.to_string())?;
+                        return Err("instead it goes on".to_owned());
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
         }
     }
