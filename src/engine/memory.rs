@@ -80,16 +80,16 @@ impl TargetMemory {
         }
     }
 
-    /// A complete list was read: what it shows has landed, and what is overdue never will.
-    pub(crate) fn saw(&mut self, shown: impl Fn(&str) -> Access, now: Instant) {
+    /// A complete list was read: what it shows has landed, and what was overdue when it began never will.
+    pub(crate) fn saw(&mut self, shown: impl Fn(&str) -> Access, began: Instant) {
         self.pending.retain(|principal, strings| {
             let shown = shown(principal);
-            strings.retain(|string, until| *until > now && !shown.contains(string));
+            strings.retain(|string, until| *until > began && !shown.contains(string));
             !strings.is_empty()
         });
         self.removing.retain(|_, strings| {
             strings.retain(|_, sent| {
-                sent.retain(|until| *until > now);
+                sent.retain(|until| *until > began);
                 !sent.is_empty()
             });
             !strings.is_empty()
@@ -120,6 +120,11 @@ impl TargetMemory {
     /// Nothing of it matters to a later pass.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
         self.awaited().all(|until| until <= now)
+    }
+
+    /// Something sent was neither seen nor given up.
+    pub(crate) fn awaits(&self) -> bool {
+        self.awaited().next().is_some()
     }
 
     /// When the first write from now on stops being awaited.

@@ -65,13 +65,15 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Looks at the target through every account that has claims there.
     async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>) {
         let Some(_) = self.target_key else { return };
+        // What lands while the list is read may be missing in it: the list speaks of its beginning.
+        let began = Instant::now();
         self.observation = observe::<K>(self.target, self.engine.clients(accounts).await).await;
         let now = Instant::now();
         let troubled = self.observation.troubles().next().is_some();
         {
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             if self.observation.is_known() {
-                memory.saw(|principal| self.observation.access(principal), now);
+                memory.saw(|principal| self.observation.access(principal), began);
             }
             memory.failed_looks = if troubled { self.failed_before.saturating_add(1) } else { 0 };
             self.failed_looks = memory.failed_looks;
@@ -125,15 +127,16 @@ impl<K: AccessKind> Pass<'_, K> {
                 member.entry.deleting || owned.iter().any(|string| !member.wanted().contains(string))
             });
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let overdue = memory.next_overdue(now);
+        // What is overdue by now is forgotten by the next list that begins after.
+        let awaited = self.observation.is_known() && memory.awaits();
         let (first, longest) = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
-        if unsettled || overdue.is_some() || self.observation.is_gone() {
+        if unsettled || awaited || self.observation.is_gone() {
             self.look.at(Some(now + first.saturating_mul(1 << memory.waits.min(8)).min(longest)));
             memory.waits += 1;
         } else {
             memory.waits = 0;
         }
-        self.look.at(overdue);
+        self.look.at(memory.next_overdue(now));
         self.look.at(memory.next_retry(now));
         if waits_for_predecessor && self.engine.sure_from > now {
             self.look.at(Some(self.engine.sure_from));
