@@ -13,7 +13,7 @@ pub struct Condition {
     pub type_: ConditionType,
     /// Whether it holds.
     pub status: ConditionStatus,
-    /// Why, in one word; see the troubleshooting page for each.
+    /// Why, in one word.
     #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z]+$"))]
     pub reason: String,
     /// Why, in a sentence.

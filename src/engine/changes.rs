@@ -8,15 +8,15 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::entry::ObjectKey;
-use super::gather::{Member, Principal};
+use super::gather::Principal;
 use super::kind::{AccessKind, Change};
-use super::memory::Failure;
 use super::objects::ObjectError;
+use super::parts::Part;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
 use super::report::words;
 use crate::clouds::CloudError;
-use crate::plan::{self, Access, Standing};
+use crate::plan::Standing;
 
 /// Reads of claims in flight at once in one pass.
 const CONCURRENT_READS: usize = 32;
@@ -24,8 +24,7 @@ const CONCURRENT_READS: usize = 32;
 /// One change that is to be written now.
 struct Write<D> {
     principal: usize,
-    account: ObjectKey,
-    plan: plan::Change,
+    part: Part,
     change: Change<D>,
 }
 
@@ -38,11 +37,11 @@ impl<K: AccessKind> Pass<'_, K> {
             writes.extend(self.write_for(at, principal));
         }
         let (removals, others): (Vec<_>, Vec<_>) =
-            writes.into_iter().partition(|write| write.plan.after.is_subset(&write.plan.before));
+            writes.into_iter().partition(|write| write.change.after.is_subset(&write.change.before));
         for batch in [removals, others] {
             let mut by_account: BTreeMap<ObjectKey, Vec<Write<K::Details>>> = BTreeMap::new();
             for write in batch {
-                by_account.entry(write.account.clone()).or_default().push(write);
+                by_account.entry(write.part.account.clone()).or_default().push(write);
             }
             for (account, writes) in by_account {
                 self.write(&account, writes, principals).await;
@@ -57,77 +56,21 @@ impl<K: AccessKind> Pass<'_, K> {
         if principal.members.iter().any(|member| member.stale) {
             return None;
         }
-        // A change that failed is left alone for a while, but not what another account can do.
-        let failed = planned.failure.filter(|failure| failure.until > Instant::now());
-        let not = failed.as_ref().map(|failure| &failure.account);
-        let Some(account) = self.writer(principal, &planned.states, &change, not).cloned() else {
-            self.look.at(failed.map(|failure| failure.until));
-            return None;
+        let part = match self.next_part(principal, &planned.states, &change) {
+            Ok(part) => part,
+            Err(retry) => {
+                self.look.at(retry);
+                return None;
+            }
         };
-        let change = self.part_of(change, principal, &planned.states, &account);
-        let details = change.supplier.and_then(|claim| principal.members[claim].located.claim.as_ref());
-        let kind_change = Change {
+        let details = part.change.supplier.and_then(|claim| principal.members[claim].located.claim.as_ref());
+        let change = Change {
             principal: principal.name.clone(),
-            before: change.before.clone(),
-            after: change.after.clone(),
+            before: part.change.before.clone(),
+            after: part.change.after.clone(),
             details: details.map(|claim| claim.details.clone()),
         };
-        Some(Write { principal: at, account, plan: change, change: kind_change })
-    }
-
-    /// The part of a change that is written now: what the claims of the writing account asked for. Another account's
-    /// wishes wait for the next pass and their own account, so that nobody is granted anything with a key that is not
-    /// theirs to use.
-    fn part_of(
-        &self,
-        mut change: plan::Change,
-        principal: &Principal<K>,
-        states: &[plan::ClaimState],
-        account: &ObjectKey,
-    ) -> plan::Change {
-        let removed = &change.before - &change.after;
-        let members = principal.members.iter().zip(states);
-        let own = members.filter(|(member, state)| {
-            member.account() == Some(account) && state.standing() == Standing::Live && state.finalizer
-        });
-        let asked: Access = own.flat_map(|(_, state)| &state.owned).cloned().collect();
-        change.after.retain(|string| change.before.contains(string) || asked.contains(string));
-        if !self.observation.spells(&principal.name) && !removed.is_empty() {
-            // A replacement would rest on a row that may be another's: take away now, add in the next pass.
-            change.after = &change.before - &removed;
-        }
-        change
-    }
-
-    /// The account that writes: the supplier's, else one whose claims ask for what is added, else an owner's of what is
-    /// removed, else that of a claim that adopts. Never one that has no claim in it, nor the one that is left out.
-    pub(crate) fn writer<'a>(
-        &self,
-        principal: &'a Principal<K>,
-        states: &[plan::ClaimState],
-        change: &plan::Change,
-        not: Option<&ObjectKey>,
-    ) -> Option<&'a ObjectKey> {
-        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
-        let able = |member: &'a Member<K>| {
-            let account = member.account()?;
-            (self.observation.client(account).is_some() && Some(account) != not).then_some(account)
-        };
-        let find = |wants: &dyn Fn(&plan::ClaimState) -> bool| {
-            let members = principal.members.iter().zip(states);
-            members.filter(|(_, state)| wants(state)).find_map(|(member, _)| able(member))
-        };
-        let live = |state: &plan::ClaimState| state.standing() == Standing::Live;
-        let owns = |state: &plan::ClaimState, what: &Access| !state.owned.is_disjoint(what);
-        let gives_up = |state: &plan::ClaimState| {
-            let its = if K::EXCLUSIVE { !state.owned.is_empty() } else { owns(state, &removed) };
-            its && (state.standing() == Standing::Ended || live(state))
-        };
-        let supplier = change.supplier.and_then(|claim| able(&principal.members[claim]));
-        supplier
-            .or_else(|| find(&|state| live(state) && state.finalizer && owns(state, &added)))
-            .or_else(|| find(&gives_up))
-            .or_else(|| find(&|state| live(state) && state.adopt))
+        Some(Write { principal: at, part, change })
     }
 
     /// Reads the claims for which something is to be added that no step of this pass has fenced: what we know of them may
@@ -178,32 +121,28 @@ impl<K: AccessKind> Pass<'_, K> {
         };
         let until = Instant::now() + self.engine.settings.in_flight_window;
         for write in &writes {
-            self.memory().sending(&write.change.principal, &write.plan, until);
+            self.memory().sending(&write.change.principal, &write.part.change, until);
             principals[write.principal].written = true;
         }
-        let (writes, changes): (Vec<_>, Vec<_>) =
-            writes.into_iter().map(|write| ((write.principal, write.plan), write.change)).unzip();
+        let (parts, changes): (Vec<_>, Vec<_>) = writes.into_iter().map(|write| (write.part, write.change)).unzip();
         let results = K::write(&client, self.target, &changes).await;
         let now = Instant::now();
         let mut doubtful = false;
-        for (((_, planned), change), result) in writes.into_iter().zip(&changes).zip(results) {
+        for ((part, change), result) in parts.into_iter().zip(&changes).zip(results) {
             self.log(account, change, &result);
+            let mut memory = self.memory();
             match result {
                 Ok(()) => {
-                    self.memory().answered(&change.principal, &planned, until);
-                    self.memory().forgive(&change.principal);
+                    memory.answered(&change.principal, &part.change, until);
+                    memory.succeeded(&change.principal, account);
                 }
                 Err(error) => {
                     doubtful |= matches!(error, CloudError::CredentialsRejected { .. });
                     if !may_have_landed(&error) {
-                        self.memory().refused(&change.principal, &planned, until);
+                        memory.refused(&change.principal, &part.change, until);
                     }
-                    let trouble = Trouble::from(&error);
-                    let pause = trouble
-                        .pause(self.memory().attempts(&change.principal, &planned), (self.engine.settings.random)());
-                    let failure =
-                        Failure { change: planned, account: account.clone(), trouble, attempts: 0, until: now + pause };
-                    self.memory().failed(&change.principal, failure);
+                    let (trouble, random) = (Trouble::from(&error), (self.engine.settings.random)());
+                    memory.failed(&change.principal, &part, trouble, now, random);
                 }
             }
         }

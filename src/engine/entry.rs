@@ -58,10 +58,12 @@ pub(crate) enum Content<O> {
 /// How far an undecodable object was read by other means.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reading {
-    /// Not yet: it may own anything.
-    Unread,
-    /// It was read, and where it owns something cannot be told.
+    /// Not yet, after so many tries: it may own anything.
+    Unread(u8),
+    /// Where it owns something cannot be told: it does not say, or cannot be read for long.
     Unclear,
+    /// What an earlier version of it said about itself. Its status still says so, its spec may not.
+    Carried(Box<Recorded>),
     /// What it says about itself.
     Recorded(Box<Recorded>),
 }
@@ -75,6 +77,9 @@ pub(crate) struct Recorded {
     pub(crate) account: Option<String>,
 }
 
+/// How often an object is tried to be read before the targets go on without knowing what it owns.
+const MOST_TRIES: u8 = 3;
+
 static EMPTY: LazyLock<AccessStatus> = LazyLock::new(AccessStatus::default);
 
 impl<O: AccessObject> Entry<O> {
@@ -87,7 +92,7 @@ impl<O: AccessObject> Entry<O> {
                 entry
             }
             Err(invalid) => {
-                let content = Content::Undecodable { error: shorten(&invalid.error), reading: Reading::Unread };
+                let content = Content::Undecodable { error: shorten(&invalid.error), reading: Reading::Unread(0) };
                 let mut entry = Self::with(&invalid.metadata, content);
                 entry.finalizers = invalid.metadata.finalizers.unwrap_or_default();
                 entry
@@ -116,8 +121,8 @@ impl<O: AccessObject> Entry<O> {
         self
     }
 
-    /// A later version of an object that cannot be decoded, before it was read: what is known of the earlier version
-    /// holds on, for nobody but us writes statuses.
+    /// A later version of an object that cannot be decoded, before it was read: what the status of the earlier version
+    /// said holds on, for nobody but us writes statuses.
     pub(crate) fn with_reading_of(self, earlier: &Self) -> Self {
         if !self.is_unread() || earlier.is_unread() {
             return self;
@@ -127,22 +132,45 @@ impl<O: AccessObject> Entry<O> {
             retain: earlier.retains(),
             account: earlier.account().map(str::to_owned),
         };
-        self.with_reading(Reading::Recorded(Box::new(recorded)))
+        self.with_reading(Reading::Carried(Box::new(recorded)))
+    }
+
+    fn reading(&self) -> Option<&Reading> {
+        match &self.content {
+            Content::Decoded(_) => None,
+            Content::Undecodable { reading, .. } => Some(reading),
+        }
     }
 
     /// It cannot be decoded, and was not read by other means yet.
     pub(crate) fn is_unread(&self) -> bool {
-        matches!(self.content, Content::Undecodable { reading: Reading::Unread, .. })
+        matches!(self.reading(), Some(Reading::Unread(_)))
     }
 
     /// It cannot be decoded, and what it owns is not known.
     pub(crate) fn is_unplaced(&self) -> bool {
-        matches!(self.content, Content::Undecodable { reading: Reading::Unread | Reading::Unclear, .. })
+        matches!(self.reading(), Some(Reading::Unread(_) | Reading::Unclear))
+    }
+
+    /// It cannot be decoded, and this version of it was not read by other means.
+    pub(crate) fn is_to_be_read(&self) -> bool {
+        self.is_unplaced() || matches!(self.reading(), Some(Reading::Carried(_)))
+    }
+
+    /// How far it was read after one more try that failed. After some, the others wait no longer.
+    pub(crate) fn reading_after_failure(&self) -> Option<Reading> {
+        match self.reading()? {
+            Reading::Unread(tries) if *tries < MOST_TRIES => Some(Reading::Unread(tries + 1)),
+            Reading::Unread(_) => Some(Reading::Unclear),
+            Reading::Unclear | Reading::Carried(_) | Reading::Recorded(_) => None,
+        }
     }
 
     fn recorded(&self) -> Option<&Recorded> {
         match &self.content {
-            Content::Undecodable { reading: Reading::Recorded(recorded), .. } => Some(recorded),
+            Content::Undecodable { reading: Reading::Recorded(recorded) | Reading::Carried(recorded), .. } => {
+                Some(recorded)
+            }
             Content::Undecodable { .. } | Content::Decoded(_) => None,
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Member<K: AccessKind> {
     pub(crate) located: Located<K::Details>,
     /// It changed while the pass ran: its event brings the next pass, this one leaves it alone.
     pub(crate) stale: bool,
+    /// The API server refuses patches of it: this pass sends no more, and goes on with what is stored.
+    pub(crate) refused: bool,
     /// A step of this pass was carried out on it, or it was read: what we know of it is what is stored.
     pub(crate) fenced: bool,
 }
@@ -25,8 +27,8 @@ impl<K: AccessKind> Member<K> {
     pub(crate) fn new(entry: Arc<Entry<K::Object>>, accounts: &Accounts) -> Self {
         let located = locate::<K>(&entry, accounts);
         // Of an object that could not be read, nothing is known that could be written.
-        let stale = entry.is_unplaced();
-        Self { entry, located, stale, fenced: false }
+        let stale = entry.is_to_be_read();
+        Self { entry, located, stale, refused: false, fenced: false }
     }
 
     /// The account that it reaches the target through.

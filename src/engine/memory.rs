@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
+use super::parts::Part;
 use super::reaction::Trouble;
 use crate::plan::{self, Access};
 
@@ -16,34 +17,23 @@ pub(crate) struct TargetMemory {
     pending: BTreeMap<String, BTreeMap<String, Instant>>,
     /// Principal → string → until when each removal of it that was not answered may still land.
     removing: BTreeMap<String, BTreeMap<String, BTreeSet<Instant>>>,
-    /// Principal → the change that failed last.
-    failures: BTreeMap<String, Failure>,
+    /// Principal and account → what failed last.
+    failures: BTreeMap<(String, ObjectKey), Failure>,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
     pub(crate) waits: u32,
 }
 
-/// A change that failed, and until when the same change is not tried again. A different one is tried at once.
+/// A part of a change that failed, and until when the same is not tried again. Another one is tried at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    pub(crate) change: plan::Change,
-    /// The account that it was written through.
-    pub(crate) account: ObjectKey,
+    pub(crate) added: Access,
+    pub(crate) removed: Access,
     pub(crate) trouble: Trouble,
-    /// How often in a row it has failed.
-    pub(crate) attempts: u32,
+    /// How often in a row it has failed before.
+    attempts: u32,
     pub(crate) until: Instant,
-}
-
-impl Failure {
-    /// It stands against a change that contains the failed one, as when a change was written in parts.
-    fn stands_against(&self, change: &plan::Change) -> bool {
-        let part = |part: &Access, whole: &Access| part.is_subset(whole);
-        let (failed, planned) = (&self.change, change);
-        part(&(&failed.after - &failed.before), &(&planned.after - &planned.before))
-            && part(&(&failed.before - &failed.after), &(&planned.before - &planned.after))
-    }
 }
 
 impl TargetMemory {
@@ -132,26 +122,40 @@ impl TargetMemory {
         self.awaited().filter(|until| *until > now).min()
     }
 
-    /// How often in a row a change has failed already.
-    pub(crate) fn attempts(&self, principal: &str, change: &plan::Change) -> u32 {
-        self.failure(principal, Some(change)).map_or(0, |failure| failure.attempts)
+    /// A part of a change failed. The pause grows while it fails again; `random` in 0..1 spreads it.
+    pub(crate) fn failed(&mut self, principal: &str, part: &Part, trouble: Trouble, now: Instant, random: f64) {
+        let before = self.standing_failure(principal, part);
+        let attempts = before.map_or(0, |failure| failure.attempts + u32::from(trouble.counts));
+        let failure = Failure {
+            added: &part.change.after - &part.change.before,
+            removed: &part.change.before - &part.change.after,
+            until: now + trouble.pause(attempts, random),
+            trouble,
+            attempts,
+        };
+        self.failures.insert((principal.to_owned(), part.account.clone()), failure);
     }
 
-    /// A change failed.
-    pub(crate) fn failed(&mut self, principal: &str, mut failure: Failure) {
-        failure.attempts = self.attempts(principal, &failure.change) + u32::from(failure.trouble.counts);
-        self.failures.insert(principal.to_owned(), failure);
+    /// What an account wrote for a principal succeeded.
+    pub(crate) fn succeeded(&mut self, principal: &str, account: &ObjectKey) {
+        self.failures.remove(&(principal.to_owned(), account.clone()));
     }
 
-    /// A change succeeded, or is no longer wanted.
+    /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.failures.remove(principal);
+        self.failures.retain(|(failed, _), _| failed != principal);
     }
 
-    /// The failure that still stands against a change; without one, because nothing can be planned or all of it is on its
-    /// way, the last.
-    pub(crate) fn failure(&self, principal: &str, change: Option<&plan::Change>) -> Option<&Failure> {
-        self.failures.get(principal).filter(|failure| change.is_none_or(|change| failure.stands_against(change)))
+    /// What failed last for a principal through an account.
+    pub(crate) fn failure(&self, principal: &str, account: &ObjectKey) -> Option<&Failure> {
+        self.failures.get(&(principal.to_owned(), account.clone()))
+    }
+
+    /// The failure of this very part, if it was the last thing tried.
+    pub(crate) fn standing_failure(&self, principal: &str, part: &Part) -> Option<&Failure> {
+        let (before, after) = (&part.change.before, &part.change.after);
+        let same = |failure: &&Failure| failure.added == after - before && failure.removed == before - after;
+        self.failure(principal, &part.account).filter(same)
     }
 
     /// When the first failed change may be tried again from now on.
@@ -161,7 +165,7 @@ impl TargetMemory {
 
     /// Forgets the failures of principals that nobody asks for any more. What may still land is not forgotten.
     pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>) {
-        self.failures.retain(|principal, _| principals.contains(principal.as_str()));
+        self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
-//! | `steps`, `changes` | carry out what was planned: Kubernetes first, then the cloud |
+//! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
 //! | `report`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `reaction` | what is remembered between passes, and patience with failures |
 
@@ -23,6 +23,7 @@ mod kind;
 mod memory;
 mod objects;
 mod observe;
+mod parts;
 mod pass;
 mod queue;
 mod reaction;

@@ -105,9 +105,9 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Something is left to do for a principal, and nothing but time is missing.
     fn is_unsettled(&self, principal: &Principal<K>) -> bool {
         let planned = self.plan(principal);
-        let can_write = |change| self.writer(principal, &planned.states, change, None).is_some();
+        let can_write = |change| self.next_part(principal, &planned.states, change).is_ok();
         let open = !planned.plan.steps.is_empty() || planned.plan.change.as_ref().is_some_and(can_write);
-        open && planned.failure.is_none() && principal.members.iter().all(|member| !member.stale)
+        open && principal.members.iter().all(|member| !member.stale && !member.refused)
     }
 
     /// Schedules what time alone will bring.
@@ -146,11 +146,10 @@ impl<K: AccessKind> Pass<'_, K> {
 
 /// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
 pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
-    match group {
-        Group::Alone(_) => read_undecodable(engine, group).await,
+    read_undecodable(engine, group).await;
+    if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
-        Group::Target(_) if engine.store.has_unread() => return Some(Instant::now() + UNREAD_WAIT),
-        Group::Target(_) => {}
+        return Some(Instant::now() + UNREAD_WAIT);
     }
     let mut remaining: VecDeque<_> = gather::<K>(engine.store.group(group), &engine.accounts).into();
     if remaining.is_empty() {
@@ -175,8 +174,8 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         failed_before: 0,
         look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
     };
-    if remaining.iter().flat_map(|principal| &principal.members).any(|member| member.entry.is_unplaced()) {
-        pass.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
+    if remaining.iter().flat_map(|principal| &principal.members).any(|member| member.entry.is_to_be_read()) {
+        pass.look.at(Some(Instant::now() + UNREAD_WAIT));
     }
     let failed_before = pass.memory().failed_looks;
     pass.failed_before = failed_before;
@@ -197,7 +196,7 @@ async fn rounds<K: AccessKind>(
 ) -> Vec<Principal<K>> {
     let writing_since = Instant::now();
     let mut touched = Vec::new();
-    let mut ended = ended_claims(pass);
+    let mut ended = ended_claims(&remaining);
     while !remaining.is_empty() {
         let may_write = writing_since.elapsed() < budget;
         if !may_write {
@@ -212,10 +211,10 @@ async fn rounds<K: AccessKind>(
     touched
 }
 
-/// The claims of the group that have ended, by uid.
-fn ended_claims<K: AccessKind>(pass: &Pass<'_, K>) -> BTreeSet<String> {
-    let entries = pass.engine.store.group(pass.group);
-    entries.iter().filter(|entry| entry.deleting).map(|entry| entry.uid.clone()).collect()
+/// The claims that had ended when the pass began, by uid.
+fn ended_claims<K: AccessKind>(principals: &VecDeque<Principal<K>>) -> BTreeSet<String> {
+    let entries = principals.iter().flat_map(|principal| &principal.members).map(|member| &member.entry);
+    entries.filter(|entry| entry.deleting).map(|entry| entry.uid.clone()).collect()
 }
 
 /// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
@@ -269,7 +268,7 @@ async fn conclude<K: AccessKind>(
 
 /// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.
 async fn read_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
-    for entry in engine.store.group(group).into_iter().filter(|entry| entry.is_unplaced()) {
+    for entry in engine.store.group(group).into_iter().filter(|entry| entry.is_to_be_read()) {
         match engine.objects.read(&entry).await {
             Ok(reading) => {
                 if reading == Reading::Unclear {
@@ -283,6 +282,10 @@ async fn read_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
             }
             Err(error) => {
                 warn!(object = %entry.key, %error, "an object cannot be decoded, nor be read by other means yet");
+                if let Some(reading) = entry.reading_after_failure() {
+                    // This pass looks again by itself.
+                    drop(engine.store.read(&entry, reading));
+                }
             }
         }
     }

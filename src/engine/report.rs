@@ -16,8 +16,8 @@ pub(crate) struct Told<'a, K: AccessKind> {
     pub(crate) states: &'a [ClaimState],
     pub(crate) observed: &'a Observed,
     pub(crate) plan: &'a Plan,
-    /// The planned change failed, and is not tried again yet.
-    pub(crate) failure: Option<&'a Failure>,
+    /// What failed for each claim, and still stands against what is planned.
+    pub(crate) failures: &'a [Option<Failure>],
     pub(crate) observation: &'a Observation<K>,
 }
 
@@ -30,7 +30,10 @@ impl<K: AccessKind> Told<'_, K> {
         Rest {
             outcome,
             message,
-            held: shown.as_ref().map(|(access, fixed)| *fixed || member.wanted().is_subset(access)),
+            held: shown.as_ref().filter(|_| member.located.claim.is_some()).map(|(access, fixed)| {
+                // What an object asks for is known only if it could be read.
+                *fixed || member.wanted().is_subset(access)
+            }),
             observed: shown.map(|(access, _)| access),
             owned,
             target: self.target_key.map(str::to_owned).or_else(|| member.entry.status().target.clone()),
@@ -68,7 +71,8 @@ impl<K: AccessKind> Told<'_, K> {
     fn why(&self, index: usize, member: &Member<K>) -> (Outcome, String, Option<String>) {
         let of = |trouble: Trouble| (trouble.outcome, trouble.message, trouble.request_id);
         let say = |outcome: Outcome, message: String| (outcome, message, None);
-        let failed = || self.failure.map(|failure| of(failure.trouble.clone()));
+        let failure = self.failures[index].as_ref();
+        let failed = || failure.map(|failure| of(failure.trouble.clone()));
         match &self.plan.verdicts[index] {
             Verdict::Granted if self.takes_from(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
@@ -89,7 +93,7 @@ impl<K: AccessKind> Told<'_, K> {
             Verdict::Frozen | Verdict::Unknown => {
                 let trouble = member.trouble(self.observation).map(|trouble| {
                     // What the cloud said to a change tells more than that nothing can be read for the same reason.
-                    let failure = self.failure.filter(|failure| failure.trouble.outcome == trouble.outcome);
+                    let failure = failure.filter(|failure| failure.trouble.outcome == trouble.outcome);
                     of(failure.map_or(trouble, |failure| failure.trouble.clone()))
                 });
                 trouble.unwrap_or_else(|| say(Outcome::Progressing, format!("waiting for a look at {}", self.place())))

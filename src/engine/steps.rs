@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use super::entry::Entry;
 use super::gather::Principal;
 use super::kind::AccessKind;
+use super::memory::Failure;
 use super::objects::ObjectError;
 use super::pass::Pass;
 use super::report::Told;
@@ -70,26 +71,33 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Writes how each claim rests, where its status says otherwise.
     pub(crate) async fn report(&mut self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
-        self.refresh(principals);
-        let mut patches = Vec::new();
-        let mut look = self.look;
-        for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
-            let planned = self.plan(principal);
-            let told = self.told(principal, &planned);
-            for member in 0..principal.members.len() {
-                let (patch, stalls_at) = self.report_for(at, member, &told);
-                patches.extend(patch);
-                look.at(stalls_at);
+        // Again where somebody else's label was first.
+        for _ in 0..MOST_ROUNDS {
+            self.refresh(principals);
+            let mut patches = Vec::new();
+            let mut look = self.look;
+            for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
+                let planned = self.plan(principal);
+                let told = self.told(principal, &planned);
+                for member in 0..principal.members.len() {
+                    let (patch, stalls_at) = self.report_for(at, member, &told);
+                    patches.extend(patch);
+                    look.at(stalls_at);
+                }
             }
+            self.look = look;
+            if patches.is_empty() {
+                return;
+            }
+            self.send(patches, principals).await;
         }
-        self.look = look;
-        self.send(patches, principals).await;
+        self.look.at(Some(Instant::now() + self.engine.settings.retry_after_refusal));
     }
 
     fn patch_for(&self, step: &Step, principal: usize, told: &Told<'_, K>) -> Option<Patch<K>> {
         let (Step::AddFinalizer { claim } | Step::RecordOwned { claim, .. } | Step::Release { claim }) = step;
         let member = &told.principal.members[*claim];
-        if member.stale {
+        if member.stale || member.refused {
             return None;
         }
         let entry = Arc::clone(&member.entry);
@@ -122,7 +130,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let claim = &told.principal.members[member];
         let entry = &claim.entry;
         let nothing_left = entry.deleting && told.plan.verdicts[member] == Verdict::Ended;
-        if claim.stale || nothing_left || self.is_a_blink(told, member) {
+        if claim.stale || claim.refused || nothing_left || self.is_a_blink(told, member) {
             return (None, None);
         }
         let engine = self.engine;
@@ -193,7 +201,9 @@ impl<K: AccessKind> Pass<'_, K> {
                 Err(ObjectError::Gone) => member.stale = true,
                 Err(error @ (ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
                     warn!(object = %patch.entry.key, %error, "a patch failed; the object is left for a later pass");
-                    member.stale = true;
+                    // What was refused was not done; what was not answered may have been.
+                    member.refused = matches!(error, ObjectError::Refused(_));
+                    member.stale = !member.refused;
                     self.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
                 }
             }
@@ -212,8 +222,9 @@ impl<K: AccessKind> Pass<'_, K> {
             observed: &observed,
             memory: &memory,
         });
-        let failure = self.memory().failure(&principal.name, plan.change.as_ref()).cloned();
-        Planned { states, observed, plan, failure }
+        let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
+        let failures = (0..states.len()).map(failure).collect();
+        Planned { states, observed, plan, failures }
     }
 
     pub(crate) fn told<'a>(&'a self, principal: &'a Principal<K>, planned: &'a Planned) -> Told<'a, K> {
@@ -224,7 +235,7 @@ impl<K: AccessKind> Pass<'_, K> {
             states: &planned.states,
             observed: &planned.observed,
             plan: &planned.plan,
-            failure: planned.failure.as_ref(),
+            failures: &planned.failures,
             observation: &self.observation,
         }
     }
@@ -240,7 +251,7 @@ pub(crate) struct Planned {
     pub(crate) states: Vec<crate::plan::ClaimState>,
     pub(crate) observed: crate::plan::Observed,
     pub(crate) plan: Plan,
-    pub(crate) failure: Option<super::memory::Failure>,
+    pub(crate) failures: Vec<Option<Failure>>,
 }
 
 /// What is told when a status changes: only that the object rests differently, and nothing of work under way.

@@ -33,6 +33,8 @@ pub struct ObjectStore {
 struct Inner {
     /// Objects that the operator cannot get.
     unreadable: Vec<String>,
+    /// Objects whose patches are refused, as by an admission policy.
+    refusing: Vec<String>,
     /// There are no CustomResourceDefinitions.
     without_crds: bool,
     version: u64,
@@ -101,6 +103,11 @@ impl ObjectStore {
         self.inner.lock().unwrap().without_crds = !there;
     }
 
+    /// The operator's patches of these objects are refused.
+    pub fn set_refusing(&self, names: Vec<String>) {
+        self.inner.lock().unwrap().refusing = names;
+    }
+
     fn is_unreadable(&self, name: &String) -> bool {
         self.inner.lock().unwrap().unreadable.contains(name)
     }
@@ -122,6 +129,9 @@ impl ObjectStore {
                 }
                 (false, _) => self.get(&path),
             };
+        }
+        if who == "operator" && self.inner.lock().unwrap().refusing.contains(&path.name) {
+            return refuse(StatusCode::FORBIDDEN, "a policy forbids it");
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let answer = match head.method {

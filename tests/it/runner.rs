@@ -152,6 +152,10 @@ impl Runner {
                 self.world.store()?.set_unreadable(names);
                 Ok(())
             }
+            ["objects", "refuse", "patches", names @ ..] => {
+                self.world.store()?.set_refusing(names.iter().map(|name| (*name).to_owned()).collect());
+                Ok(())
+            }
             ["objects", "can", "be", "read"] => {
                 self.world.store()?.set_unreadable(Vec::new());
                 Ok(())

@@ -23,6 +23,7 @@
 //! | `relabel KIND NAME` | from here on somebody changes a label of the object, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
+//! | `objects refuse patches NAME…` | the operator's patches are refused, as by a policy (pure world only) |
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
 //! | `expect access Q` + lines `U: P P` | the whole access list, but for the queue's owner |

@@ -1,0 +1,99 @@
+//! Which account writes which part of a change: nobody is granted or denied anything with a key that is not theirs to use.
+
+use tokio::time::Instant;
+
+use super::entry::ObjectKey;
+use super::gather::{Member, Principal};
+use super::kind::AccessKind;
+use super::memory::Failure;
+use super::pass::Pass;
+use crate::plan::{Access, Change, ClaimState, Standing};
+
+/// What one account writes of a change.
+pub(crate) struct Part {
+    pub(crate) account: ObjectKey,
+    pub(crate) change: Change,
+}
+
+impl<K: AccessKind> Pass<'_, K> {
+    /// The part of a change to write now: the first whose last try did not just fail. Without one, when to try again.
+    pub(crate) fn next_part(
+        &self,
+        principal: &Principal<K>,
+        states: &[ClaimState],
+        change: &Change,
+    ) -> Result<Part, Option<Instant>> {
+        let (now, mut retry) = (Instant::now(), None::<Instant>);
+        for part in self.parts(principal, states, change) {
+            match self.memory().standing_failure(&principal.name, &part).map(|failure| failure.until) {
+                Some(until) if until > now => retry = Some(retry.map_or(until, |retry| retry.min(until))),
+                _ => return Ok(part),
+            }
+        }
+        Err(retry)
+    }
+
+    /// All parts of a change, the supplier's first. What no able account has a claim in is in none of them.
+    fn parts(&self, principal: &Principal<K>, states: &[ClaimState], change: &Change) -> Vec<Part> {
+        let supplier = change.supplier.and_then(|claim| principal.members[claim].account());
+        let mut accounts: Vec<_> = supplier.into_iter().collect();
+        for account in principal.members.iter().filter_map(Member::account) {
+            if !accounts.contains(&account) {
+                accounts.push(account);
+            }
+        }
+        accounts.retain(|account| self.observation.client(account).is_some());
+        let part = |account: &ObjectKey| {
+            let change = self.part(principal, states, change, account);
+            (change.before != change.after).then(|| Part { account: account.clone(), change })
+        };
+        accounts.into_iter().filter_map(part).collect()
+    }
+
+    fn part(&self, principal: &Principal<K>, states: &[ClaimState], change: &Change, account: &ObjectKey) -> Change {
+        let members = || principal.members.iter().zip(states);
+        let own = || members().filter(|(member, _)| member.account() == Some(account)).map(|(_, state)| state);
+        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
+        let may_adopt = own().any(|state| state.adopt && state.standing() == Standing::Live);
+        let has_say = |state: &ClaimState| state.standing() != Standing::Frozen && !state.owned.is_empty();
+        if K::EXCLUSIVE {
+            // A move is one write, by whoever supplies its details.
+            let supplies = change.supplier.is_none_or(|claim| principal.members[claim].account() == Some(account));
+            let whole = supplies && (may_adopt || own().any(has_say));
+            return if whole { change.clone() } else { Change { after: change.before.clone(), ..change.clone() } };
+        }
+        let asked: Access = own()
+            .filter(|state| state.standing() == Standing::Live && state.finalizer)
+            .flat_map(|state| &state.owned)
+            .cloned()
+            .collect();
+        let given: Access = own().filter(|state| has_say(state)).flat_map(|state| &state.owned).cloned().collect();
+        let foreign = |string: &String| !states.iter().any(|state| state.owned.contains(string));
+        let removed: Access =
+            removed.into_iter().filter(|string| given.contains(string) || (may_adopt && foreign(string))).collect();
+        let mut after = &change.before - &removed;
+        // A replacement of a row spelled otherwise might rest on another's: take away now, add in the next pass.
+        if removed.is_empty() || self.observation.spells(&principal.name) {
+            after.extend(added.intersection(&asked).cloned());
+        }
+        Change { before: change.before.clone(), after, supplier: change.supplier }
+    }
+
+    /// The failure to tell a claim of: of its own account, and of a part that touches it.
+    pub(crate) fn failure_of(
+        &self,
+        principal: &Principal<K>,
+        states: &[ClaimState],
+        change: Option<&Change>,
+        claim: usize,
+    ) -> Option<Failure> {
+        let account = principal.members[claim].account()?;
+        let failure = self.memory().failure(&principal.name, account).cloned()?;
+        let Some(change) = change else { return Some(failure) };
+        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
+        let state = &states[claim];
+        let touches = !state.wanted.is_disjoint(&(&failure.added & &added))
+            || !state.owned.is_disjoint(&(&failure.removed & &removed));
+        touches.then_some(failure)
+    }
+}
