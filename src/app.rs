@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{Either, join, join_all, select};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
 
+use crate::api::{self, CloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::{HttpTransport, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
-use crate::kinds::{crds, resolve_account};
+use crate::kinds::resolve_account;
 use crate::{every_kind, telemetry};
 
 /// How long events may still be published after the work has ended.
@@ -71,6 +73,20 @@ pub fn main(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Every CRD of the operator.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    macro_rules! all {
+        ($($kind:ty),*) => {
+            vec![
+                api::crd::crd::<CloudAccount>(),
+                $(api::crd::crd::<<$kind as engine::AccessKind>::Object>()),*
+            ]
+        };
+    }
+    every_kind!(all)
 }
 
 /// Writes every CRD as YAML: one file per kind into a directory, or all to stdout.

@@ -13,17 +13,3 @@ macro_rules! every_kind {
         $then!($crate::kinds::Queues)
     };
 }
-
-/// Every CRD of the operator.
-#[must_use]
-pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
-    macro_rules! all {
-        ($($kind:ty),*) => {
-            vec![
-                $crate::api::crd::crd::<$crate::api::CloudAccount>(),
-                $($crate::api::crd::crd::<<$kind as $crate::engine::AccessKind>::Object>()),*
-            ]
-        };
-    }
-    every_kind!(all)
-}

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cloud_access_operator::api::CloudAccount;
-use cloud_access_operator::kinds::{QueueGrant, crds};
+use cloud_access_operator::app::crds;
+use cloud_access_operator::kinds::QueueGrant;
 use serde_json::Value;
 
 fn root() -> &'static Path {
