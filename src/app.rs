@@ -63,13 +63,9 @@ pub fn main(command: Command) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let mut why = failure.to_string();
-            let mut cause = std::error::Error::source(&failure);
-            while let Some(inner) = cause {
-                why = format!("{why}: {inner}");
-                cause = inner.source();
-            }
-            error!("{why}");
+            // The libraries' errors spell out their own causes.
+            let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
+            error!("{failure}: {cause}");
             ExitCode::FAILURE
         }
     }
