@@ -151,7 +151,7 @@ impl Dli {
             let now = users.iter().find(|row| row.name == change.user).map_or(&nothing, |row| &row.privileges);
             if change.holds(now) {
                 results[index] = Ok(());
-            } else if !is_admin(&users, &change.user) && matches!(results[index], Err(CloudError::Rejected { .. })) {
+            } else if may_replace(&users, &change.user) && matches!(results[index], Err(CloudError::Rejected { .. })) {
                 let privileges = &(now - &change.removed()) | &change.added();
                 let user = change.user.clone();
                 writes.push(Write { index, queue: queue.clone(), user, action: Action::Update, privileges });
@@ -209,9 +209,11 @@ fn sendable(queue: &str, change: &Authorization) -> Result<String, CloudError> {
     queue_name(operation, queue)
 }
 
-/// Whether the cloud tells `Ann` from `ann` is unverified: an administrator's row protects every spelling.
-fn is_admin(users: &[QueueUser], user: &str) -> bool {
-    users.iter().any(|row| row.admin && row.name.eq_ignore_ascii_case(user))
+/// A user's privileges may be replaced as a whole. Whether the cloud tells `Ann` from `ann` is unverified: an
+/// administrator's row protects every spelling, and what another spelling holds is not in the replacement.
+fn may_replace(users: &[QueueUser], user: &str) -> bool {
+    let mut alike = users.iter().filter(|row| row.name.eq_ignore_ascii_case(user));
+    alike.all(|row| row.name == user && !row.admin)
 }
 
 /// "Not found" leaves open what: the queue or the user. How the cloud answers for an unknown user is unverified, so only
