@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cloud_access_operator::api::parse_duration;
 use kube::api::ListParams;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::runner::Runner;
+use crate::script::Step;
 
 /// How long an expectation may take to come true. Virtual time costs nothing.
 const PURE_PATIENCE: Duration = Duration::from_mins(10);
@@ -17,8 +19,31 @@ const REAL_PATIENCE: Duration = Duration::from_mins(1);
 const REAL_QUIET: Duration = Duration::from_secs(2);
 
 impl Runner {
+    /// A step that expects something.
+    pub(crate) async fn expect(&mut self, step: &Step) -> Result<(), String> {
+        match step.words().as_slice() {
+            ["expect", "access", queue] => self.eventually(async |it: &Self| it.access(queue, &step.body)).await,
+            ["expect", "calls"] => self.calls(&step.body).await,
+            ["expect", "no", "write"] => {
+                let calls = self.journal(self.calls_seen);
+                let written: Vec<_> = calls.iter().filter(|call| !call.starts_with("List")).collect();
+                if written.is_empty() { Ok(()) } else { Err(format!("instead: {written:?}")) }
+            }
+            ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
+            ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
+            ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
+            ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
+            ["expect", name, "there"] => self.is_there(name, true).await,
+            ["expect", name, ..] => {
+                let fields = step.rest.split_once(' ').map_or("", |(_, fields)| fields);
+                self.eventually(async |it: &Self| it.status(name, fields).await).await
+            }
+            _ => Err("no such expectation".to_owned()),
+        }
+    }
+
     /// Looks until it is as expected, for as long as patience lasts.
-    pub(crate) async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
+    async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
         let until = Instant::now() + if self.world.is_pure() { PURE_PATIENCE } else { REAL_PATIENCE };
         loop {
             match look(self).await {
@@ -29,7 +54,7 @@ impl Runner {
         }
     }
 
-    pub(crate) fn access(&self, queue: &str, expected: &[String]) -> Result<(), String> {
+    fn access(&self, queue: &str, expected: &[String]) -> Result<(), String> {
         let users = self.world.simulator.users(queue).ok_or("no such queue")?;
         let shown: BTreeMap<_, _> = users.into_iter().filter(|(_, held)| !held.is_empty()).collect();
         let lines: Vec<_> = shown.iter().map(|(user, held)| format!("{user}: {}", held.join(" "))).collect();
@@ -43,12 +68,12 @@ impl Runner {
         Some(serde_json::to_value(object).unwrap())
     }
 
-    pub(crate) async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
+    async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
         let object = self.get(name).await;
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
     }
 
-    pub(crate) async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
+    async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
         let object = self.get(name).await.ok_or("instead: no such object")?;
         let status = &object["status"];
         let condition = |type_: &str| {
@@ -87,7 +112,7 @@ impl Runner {
         Ok(())
     }
 
-    pub(crate) async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
+    async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
         let events = self.api("Event").list(&ListParams::default()).await.unwrap();
         let said: Vec<_> = events
             .into_iter()
@@ -119,7 +144,7 @@ impl Runner {
     }
 
     /// The calls after one of the journal, in words; what was done by hand left out.
-    pub(crate) fn journal(&self, after: u64) -> Vec<String> {
+    fn journal(&self, after: u64) -> Vec<String> {
         let entries = self.world.simulator.journal_after(after);
         let calls = entries.into_iter().filter(|entry| entry.operation != "OutsideEdit");
         let words = calls.map(|entry| {
@@ -136,7 +161,7 @@ impl Runner {
         words.filter(|call| self.world.is_pure() || !call.starts_with("List")).collect()
     }
 
-    pub(crate) async fn calls(&mut self, expected: &[String]) -> Result<(), String> {
+    async fn calls(&mut self, expected: &[String]) -> Result<(), String> {
         self.settle().await;
         let mut calls = self.journal(self.calls_seen);
         self.calls_seen = self.world.simulator.journal_last();
@@ -150,7 +175,7 @@ impl Runner {
         if calls == expected { Ok(()) } else { Err(format!("instead:\n  {}", calls.join("\n  "))) }
     }
 
-    pub(crate) async fn writes(&mut self, expected: usize) -> Result<(), String> {
+    async fn writes(&mut self, expected: usize) -> Result<(), String> {
         self.settle().await;
         let Some(writes) = self.world.writes() else {
             return Ok(());
@@ -163,7 +188,7 @@ impl Runner {
         }
     }
 
-    pub(crate) async fn quiet(&mut self, time: Duration) -> Result<(), String> {
+    async fn quiet(&mut self, time: Duration) -> Result<(), String> {
         self.settle().await;
         let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
         let versions = self.versions().await;

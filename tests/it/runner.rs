@@ -143,27 +143,6 @@ impl Runner {
                 self.relabel(kind, name);
                 Ok(())
             }
-            ["hold" | "release", "watches"] => {
-                self.world.store()?.hold_watches(step.words[0] == "hold");
-                Ok(())
-            }
-            ["objects", "cannot", "be", "read", names @ ..] => {
-                let names = names.iter().map(|name| (*name).to_owned()).collect();
-                self.world.store()?.set_unreadable(names);
-                Ok(())
-            }
-            ["objects", "refuse", "patches", names @ ..] => {
-                self.world.store()?.set_refusing(names.iter().map(|name| (*name).to_owned()).collect());
-                Ok(())
-            }
-            ["objects", "can", "be", "read"] => {
-                self.world.store()?.set_unreadable(Vec::new());
-                Ok(())
-            }
-            ["with" | "without", "crds"] => {
-                self.world.store()?.set_crds(step.words[0] == "with");
-                Ok(())
-            }
             ["kill", "operator"] => {
                 self.world.kill_operator();
                 Ok(())
@@ -173,24 +152,27 @@ impl Runner {
                 self.world.start_operator();
                 Ok(())
             }
-            ["expect", "access", queue] => self.eventually(async |it: &Self| it.access(queue, &step.body)).await,
-            ["expect", "calls"] => self.calls(&step.body).await,
-            ["expect", "no", "write"] => {
-                let calls = self.journal(self.calls_seen);
-                let written: Vec<_> = calls.iter().filter(|call| !call.starts_with("List")).collect();
-                if written.is_empty() { Ok(()) } else { Err(format!("instead: {written:?}")) }
-            }
-            ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
-            ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
-            ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
-            ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
-            ["expect", name, "there"] => self.is_there(name, true).await,
-            ["expect", name, ..] => {
-                let fields = step.rest.split_once(' ').map_or("", |(_, fields)| fields);
-                self.eventually(async |it: &Self| it.status(name, fields).await).await
-            }
+            ["expect", ..] => self.expect(step).await,
+            ["hold" | "release" | "objects" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),
         }
+    }
+
+    /// What happens to the API server of the pure world.
+    fn store_step(&self, step: &Step) -> Result<(), String> {
+        let store = self.world.store()?;
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        match step.words().as_slice() {
+            ["hold", "watches"] => store.hold_watches(true),
+            ["release", "watches"] => store.hold_watches(false),
+            ["objects", "cannot", "be", "read", names @ ..] => store.set_unreadable(owned(names)),
+            ["objects", "can", "be", "read"] => store.set_unreadable(Vec::new()),
+            ["objects", "refuse", "patches", names @ ..] => store.set_refusing(owned(names)),
+            ["with", "crds"] => store.set_crds(true),
+            ["without", "crds"] => store.set_crds(false),
+            _ => return Err("no such step".to_owned()),
+        }
+        Ok(())
     }
 
     /// From here on somebody changes a label of the object, ten times a second, for as long as the world stands.
