@@ -110,6 +110,17 @@ impl<K: AccessKind> Pass<'_, K> {
         open && principal.members.iter().all(|member| !member.stale && !member.refused)
     }
 
+    /// Schedules another try to read what could not be decoded. Others wait for the first tries, nobody for the later ones.
+    fn wait_for_reading(&mut self, principals: &[Principal<K>]) {
+        let entries = || principals.iter().flat_map(|principal| &principal.members).map(|member| &member.entry);
+        let now = Instant::now();
+        if entries().any(|entry| entry.is_unread()) {
+            self.look.at(Some(now + UNREAD_WAIT));
+        } else if entries().any(|entry| entry.is_to_be_read()) {
+            self.look.at(Some(now + self.engine.settings.retry_after_refusal));
+        }
+    }
+
     /// Schedules what time alone will bring.
     fn wait_for(&mut self, principals: &[Principal<K>]) {
         let now = Instant::now();
@@ -174,9 +185,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         failed_before: 0,
         look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
     };
-    if remaining.iter().flat_map(|principal| &principal.members).any(|member| member.entry.is_to_be_read()) {
-        pass.look.at(Some(Instant::now() + UNREAD_WAIT));
-    }
+    pass.wait_for_reading(remaining.make_contiguous());
     let failed_before = pass.memory().failed_looks;
     pass.failed_before = failed_before;
     pass.memory().keep_only(&remaining.iter().map(|principal| principal.name.as_str()).collect());
