@@ -1,5 +1,5 @@
 //! One reconcile of one target: list, plan, apply, report, in rounds of some hundred principals; one more list after the
-//! last write, then the touched principals are planned and reported again.
+//! last write, then the served principals are planned and reported again.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -192,19 +192,19 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     let started = Instant::now();
     pass.look_at_target(&accounts).await;
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
-    let touched = rounds(&mut pass, remaining, budget).await;
-    conclude(&mut pass, touched, &accounts).await;
+    let served = rounds(&mut pass, remaining, budget).await;
+    conclude(&mut pass, served, &accounts).await;
     Some(pass.look.when(Instant::now()))
 }
 
-/// All rounds of a pass. Returns the principals that were written to, and those left waiting for something.
+/// All rounds of a pass. Returns every principal as it was left.
 async fn rounds<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
     budget: Duration,
 ) -> Vec<Principal<K>> {
     let writing_since = Instant::now();
-    let mut touched = Vec::new();
+    let mut served = Vec::new();
     let mut ended = ended_claims(&remaining);
     while !remaining.is_empty() {
         let may_write = writing_since.elapsed() < budget;
@@ -214,10 +214,10 @@ async fn rounds<K: AccessKind>(
         }
         let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
         pass.round(&mut round, may_write).await;
-        touched.append(&mut round);
-        take_in_ended(pass, &mut remaining, &mut touched, &mut ended);
+        served.append(&mut round);
+        take_in_ended(pass, &mut remaining, &mut served, &mut ended);
     }
-    touched
+    served
 }
 
 /// The claims that had ended when the pass began, by uid.
@@ -231,7 +231,7 @@ fn ended_claims<K: AccessKind>(principals: &VecDeque<Principal<K>>) -> BTreeSet<
 fn take_in_ended<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
-    touched: &mut Vec<Principal<K>>,
+    served: &mut Vec<Principal<K>>,
     known: &mut BTreeSet<String>,
 ) {
     let entries = pass.engine.store.group(pass.group);
@@ -246,15 +246,14 @@ fn take_in_ended<K: AccessKind>(
     let anew = gather::<K>(entries.clone(), &pass.engine.accounts);
     let is_affected =
         |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
-    for mut principal in anew.into_iter().filter(is_affected) {
+    for principal in anew.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
-        if touched.iter().any(|other| same(other) && other.written) {
+        if served.iter().any(|other| same(other) && other.written) {
             continue;
         }
-        touched.retain(|other| !same(other));
+        served.retain(|other| !same(other));
         remaining.retain(|other| !same(other));
-        principal.written = false;
         remaining.push_front(principal);
     }
 }

@@ -120,9 +120,7 @@ impl<K: AccessKind> Pass<'_, K> {
     fn status_effect(&self, told: &Told<'_, K>, claim: usize, owned: Access) -> Option<(Effect, Option<(Rest, bool)>)> {
         let entry = &told.principal.members[claim].entry;
         let rest = told.rest(claim, owned);
-        let engine = self.engine;
-        let (status, _) =
-            status::next(entry.status(), &rest, entry.generation, engine.clock.now(), engine.settings.stalled_after);
+        let (status, _) = self.next_status(entry, &rest);
         (status != *entry.status()).then(|| (Effect::Status(Box::new(status)), event_of(entry.status(), rest)))
     }
 
@@ -133,11 +131,8 @@ impl<K: AccessKind> Pass<'_, K> {
         if claim.stale || claim.refused || nothing_left || self.is_a_blink(told, member) {
             return (None, None);
         }
-        let engine = self.engine;
         let rest = told.rest(member, told.states[member].owned.clone());
-        let now = engine.clock.now();
-        let (status, stalls_at) =
-            status::next(entry.status(), &rest, entry.generation, now, engine.settings.stalled_after);
+        let (status, stalls_at) = self.next_status(entry, &rest);
         let patch = (!status::say_the_same(&status, entry.status())).then(|| Patch {
             principal,
             member,
@@ -145,7 +140,14 @@ impl<K: AccessKind> Pass<'_, K> {
             event: event_of(entry.status(), rest),
             effect: Effect::Status(Box::new(status)),
         });
-        (patch, stalls_at.map(|at| instant_of(at, now)))
+        (patch, stalls_at)
+    }
+
+    /// The status that says how a claim rests, and when it will count as stalled.
+    fn next_status(&self, entry: &Entry<K::Object>, rest: &Rest) -> (AccessStatus, Option<Instant>) {
+        let (now, stalled_after) = (self.engine.clock.now(), self.engine.settings.stalled_after);
+        let (status, stalls_at) = status::next(entry.status(), rest, entry.generation, now, stalled_after);
+        (status, stalls_at.map(|at| instant_of(at, now)))
     }
 
     /// The cloud could not be read once: a claim that was ready stays so until the next look fails too.
