@@ -118,6 +118,17 @@ pub struct SecretName {
     pub name: String,
 }
 
+/// Names a value of a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretKeyRef {
+    /// The name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub name: String,
+    /// The key of the value in the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
 impl CloudAccountSpec {
     /// What the cloud sees of the account: vendor, region and project. Two account objects with the same realm reach the
     /// same access lists. `None` when no vendor is given, which the API server refuses.

@@ -9,7 +9,7 @@ mod status;
 
 pub use account::{
     AccountKind, AccountRef, CloudAccount, CloudAccountSpec, HuaweiAccount, HuaweiCredentials, HuaweiEndpoints,
-    SecretName,
+    SecretKeyRef, SecretName,
 };
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;

@@ -36,8 +36,7 @@ impl<K: AccessKind> Pass<'_, K> {
         for (at, principal) in principals.iter().enumerate() {
             writes.extend(self.write_for(at, principal));
         }
-        let (removals, others): (Vec<_>, Vec<_>) =
-            writes.into_iter().partition(|write| write.change.after.is_subset(&write.change.before));
+        let (removals, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.part.is_removal());
         for batch in [removals, others] {
             let mut by_account: BTreeMap<ObjectKey, Vec<Write<K::Details>>> = BTreeMap::new();
             for write in batch {
@@ -69,20 +68,22 @@ impl<K: AccessKind> Pass<'_, K> {
             before: part.change.before.clone(),
             after: part.change.after.clone(),
             details: details.map(|claim| claim.details.clone()),
+            secret: part.supply.as_ref().map(|supply| supply.value.clone()),
         };
         Some(Write { principal: at, part, change })
     }
 
-    /// Reads the claims for which something is to be added that no step of this pass has fenced: what we know of them may
+    /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
     /// be older than their deletion.
     async fn fence(&mut self, principals: &mut [Principal<K>]) {
         let mut unfenced = Vec::new();
         for (at, principal) in principals.iter().enumerate() {
             let planned = self.plan(principal);
             let Some(change) = &planned.plan.change else { continue };
-            let added = &change.after - &change.before;
+            let (added, supplier) = (change.added(), change.supplier);
             for (index, (member, state)) in principal.members.iter().zip(&planned.states).enumerate() {
-                let asks = state.standing() == Standing::Live && !state.owned.is_disjoint(&added);
+                let adds = state.standing() == Standing::Live && !state.owned.is_disjoint(&added);
+                let asks = adds || supplier == Some(index);
                 if asks && !member.fenced && !member.stale {
                     unfenced.push((at, index, member.entry.key.clone()));
                 }
@@ -134,11 +135,13 @@ impl<K: AccessKind> Pass<'_, K> {
             match result {
                 Ok(()) => {
                     memory.answered(&change.principal, &part.change, until);
-                    memory.succeeded(&change.principal, account);
+                    memory.succeeded(&change.principal, &part);
                 }
                 Err(error) => {
                     doubtful |= matches!(error, CloudError::CredentialsRejected { .. });
-                    if !may_have_landed(&error) {
+                    if may_have_landed(&error) {
+                        memory.unsure_of(&change.principal, &part);
+                    } else {
                         memory.refused(&change.principal, &part.change, until);
                     }
                     let (trouble, random) = (Trouble::from(&error), (self.engine.settings.random)());
@@ -154,11 +157,11 @@ impl<K: AccessKind> Pass<'_, K> {
     /// One line per cloud write: what, through which account, and how it ended.
     fn log(&self, account: &ObjectKey, change: &Change<K::Details>, result: &Result<(), CloudError>) {
         let (granted, revoked) = (words(&(&change.after - &change.before)), words(&(&change.before - &change.after)));
-        let principal = &change.principal;
+        let (principal, group, secret_set) = (&change.principal, self.group, change.secret.is_some());
         match result {
-            Ok(()) => info!(group = %self.group, %account, principal, granted, revoked, "access changed"),
+            Ok(()) => info!(%group, %account, principal, granted, revoked, secret_set, "access changed"),
             Err(error) => {
-                warn!(group = %self.group, %account, principal, granted, revoked, %error, "a change of access failed");
+                warn!(%group, %account, principal, granted, revoked, secret_set, %error, "a change of access failed");
             }
         }
     }

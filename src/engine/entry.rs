@@ -252,6 +252,7 @@ impl Recorded {
             principal: text("principal"),
             observed: strings("observed").unwrap_or_default(),
             owned: strings("owned")?,
+            secret_version: text("secretVersion"),
             last_request_id: text("lastRequestId"),
         };
         if !recorded.owned.is_empty() && (recorded.target.is_none() || recorded.principal.is_none()) {

@@ -3,13 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
+use kube::Resource;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Engine;
 use super::accounts::Accounts;
 use super::entry::{Entry, ObjectKey};
-use super::group::{Located, locate};
+use super::group::{Group, Located, locate};
 use super::kind::AccessKind;
+use super::memory::LastSet;
 use super::observe::Observation;
+use super::problem::Problem;
 use super::reaction::Trouble;
-use crate::plan::{Access, ClaimState, Standing};
+use super::secrets::Secrets;
+use crate::plan::{Access, ClaimState, Outcome, Standing};
+
+/// Secrets being read at once in one pass.
+const CONCURRENT_READS: usize = 32;
 
 /// One claim of a pass.
 pub(crate) struct Member<K: AccessKind> {
@@ -21,6 +32,25 @@ pub(crate) struct Member<K: AccessKind> {
     pub(crate) refused: bool,
     /// A step of this pass was carried out on it, or it was read: what we know of it is what is stored.
     pub(crate) fenced: bool,
+    /// What it supplies beside the access, if it names a Secret and that could be read.
+    pub(crate) supply: Option<Supply>,
+}
+
+/// The value of a Secret, supplied by a claim.
+#[derive(Debug, Clone)]
+pub(crate) struct Supply {
+    /// The uid of the claim.
+    pub(crate) claim: String,
+    /// Differs whenever the Secret does.
+    pub(crate) version: Arc<str>,
+    pub(crate) value: SecretString,
+}
+
+impl Supply {
+    /// The same claim supplies the same value, whatever else has changed in the Secret.
+    pub(crate) fn is_as_good_as(&self, other: &Self) -> bool {
+        self.claim == other.claim && self.value.expose_secret() == other.value.expose_secret()
+    }
 }
 
 impl<K: AccessKind> Member<K> {
@@ -28,12 +58,33 @@ impl<K: AccessKind> Member<K> {
         let located = locate::<K>(&entry, accounts);
         // Of an object that could not be read, nothing is known that could be written.
         let stale = entry.is_to_be_read();
-        Self { entry, located, stale, refused: false, fenced: false }
+        Self { entry, located, stale, refused: false, fenced: false, supply: None }
     }
 
     /// The account that it reaches the target through.
     pub(crate) fn account(&self) -> Option<&ObjectKey> {
         self.located.account.as_ref()
+    }
+
+    /// Reads the Secret that it names. One that cannot be used is its problem.
+    async fn read_secret(&mut self, secrets: &Secrets) {
+        let Some(named) = self.located.claim.as_ref().and_then(|claim| claim.secret.as_ref()) else { return };
+        if self.entry.deleting || self.located.problem.is_some() {
+            return;
+        }
+        let key = ObjectKey { namespace: self.entry.key.namespace.clone(), name: named.name.clone() };
+        let kind = K::Object::kind(&());
+        let read = secrets.get(&key, &format!("{kind} {}", self.entry.key.name)).await;
+        let supplied = read.and_then(|secret| {
+            let value = secret.required(&named.key)?;
+            let invalid = |invalid| Problem::new(Outcome::InvalidSpec, format!("Secret {}: {invalid}", key.name));
+            K::check_secret(value.expose_secret()).map_err(invalid)?;
+            Ok(Supply { claim: self.entry.uid.clone(), version: Arc::clone(secret.version()), value })
+        });
+        match supplied {
+            Ok(supply) => self.supply = Some(supply),
+            Err(problem) => self.located.problem = Some(problem),
+        }
     }
 
     /// Takes over what is stored now, if that differs in nothing that was asked or done. Returns whether it does not.
@@ -50,11 +101,17 @@ impl<K: AccessKind> Member<K> {
         if let Some(problem) = &self.located.problem {
             return Some(problem.clone().into());
         }
-        self.located.account.as_ref().and_then(|account| observation.trouble(account)).cloned()
+        let account = || self.account().and_then(|account| observation.trouble(account)).cloned();
+        account().or_else(|| observation.unknown_of(&self.wanted()).map(Trouble::from))
     }
 
-    /// The claim as the rule sees it.
-    pub(crate) fn state(&self, observation: &Observation<K>, may_adopt: bool) -> ClaimState {
+    /// The claim as the rule sees it. `last_set` is what this process last set for the principal.
+    pub(crate) fn state(
+        &self,
+        observation: &Observation<K>,
+        may_adopt: bool,
+        last_set: Option<&LastSet>,
+    ) -> ClaimState {
         let entry = &self.entry;
         let frozen = self.trouble(observation).is_some();
         ClaimState {
@@ -66,7 +123,27 @@ impl<K: AccessKind> Member<K> {
             owned: entry.status().owned.iter().cloned().collect(),
             adopt: may_adopt && entry.adopts(),
             retain: entry.retains(),
+            rotated: self.is_rotated(last_set),
         }
+    }
+
+    /// What it supplies is another than was last set for it, as its status and this process remember.
+    fn is_rotated(&self, last_set: Option<&LastSet>) -> bool {
+        self.supply.as_ref().is_some_and(|supply| {
+            let recorded = self.entry.status().secret_version.as_deref() == Some(&*supply.version);
+            match last_set {
+                Some(LastSet::Unsure) => true,
+                Some(LastSet::This(last)) => !recorded && !last.is_as_good_as(supply),
+                None => !recorded,
+            }
+        })
+    }
+
+    /// The Secret that it names could not be used, or the target does not know what it names.
+    pub(crate) fn lacks_something(&self, observation: &Observation<K>) -> bool {
+        let names_secret = self.located.claim.as_ref().is_some_and(|claim| claim.secret.is_some());
+        let lacks_secret = names_secret && self.supply.is_none();
+        !self.entry.deleting && (lacks_secret || observation.unknown_of(&self.wanted()).is_some())
     }
 
     pub(crate) fn wanted(&self) -> Access {
@@ -83,8 +160,16 @@ pub(crate) struct Principal<K: AccessKind> {
 }
 
 /// The principals of a group: those with ended claims first, because access that was taken away goes first; then those
-/// that were never looked at; then the others.
-pub(crate) fn gather<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, accounts: &Accounts) -> Vec<Principal<K>> {
+/// that were never looked at; then the others. The Secrets that they name are read.
+pub(crate) async fn gather<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Vec<Principal<K>> {
+    let mut principals = by_principal::<K>(engine.store.group(group), &engine.accounts);
+    stream::iter(principals.iter_mut().flat_map(|principal| &mut principal.members))
+        .for_each_concurrent(CONCURRENT_READS, |member| member.read_secret(&engine.secrets))
+        .await;
+    principals
+}
+
+fn by_principal<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, accounts: &Accounts) -> Vec<Principal<K>> {
     let mut by_name: BTreeMap<String, Vec<Member<K>>> = BTreeMap::new();
     // An object that is being deleted and that nobody holds back is on its way out.
     for entry in entries.into_iter().filter(|entry| !entry.deleting || !entry.finalizers.is_empty()) {
@@ -98,6 +183,12 @@ pub(crate) fn gather<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, account
         (!any(|entry| entry.deleting), !any(|entry| entry.status().observed_generation.unwrap_or(-1) < 0))
     });
     principals
+}
+
+/// Every string of access that the claims of a pass want or own.
+pub(crate) fn named_by<K: AccessKind>(principals: &[Principal<K>]) -> Access {
+    let members = principals.iter().flat_map(|principal| &principal.members);
+    members.flat_map(|member| member.wanted().into_iter().chain(member.entry.status().owned.iter().cloned())).collect()
 }
 
 /// The accounts that the claims of a pass reach the target through.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::accounts::{AccountProblem, Accounts};
+use super::accounts::Accounts;
 use super::entry::{Content, Entry, ObjectKey};
 use super::kind::{AccessKind, Claim};
+use super::problem::Problem;
 use crate::plan::Outcome;
 
 /// What one pass serves; the key of the queue.
@@ -46,7 +47,7 @@ pub(crate) struct Located<D> {
     /// The account that it names, if that reaches the target.
     pub(crate) account: Option<ObjectKey>,
     /// Why it can do nothing now.
-    pub(crate) problem: Option<AccountProblem>,
+    pub(crate) problem: Option<Problem>,
 }
 
 /// Finds where an object belongs. What its status recorded wins over what its spec and account say now: access is taken
@@ -87,7 +88,7 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
 }
 
 /// What an object asks for, if that can be told.
-fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, AccountProblem> {
+fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, Problem> {
     let message = match &entry.content {
         Content::Decoded(object) => match K::claim(object) {
             Ok(claim) => return Ok(claim),
@@ -97,19 +98,16 @@ fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, A
             format!("this version of the operator cannot read the object: {error}")
         }
     };
-    Err(AccountProblem { outcome: Outcome::InvalidSpec, message })
+    Err(Problem::new(Outcome::InvalidSpec, message))
 }
 
-fn nameless() -> AccountProblem {
-    AccountProblem { outcome: Outcome::InvalidSpec, message: "the object names no account".to_owned() }
+fn nameless() -> Problem {
+    Problem::new(Outcome::InvalidSpec, "the object names no account")
 }
 
-fn moved(recorded: &str, current: &str) -> AccountProblem {
-    AccountProblem {
-        outcome: Outcome::AccountNotReady,
-        message: format!(
-            "access was granted on {recorded}, but the account now leads to {current}: restore the account, or delete \
+fn moved(recorded: &str, current: &str) -> Problem {
+    Problem::not_ready(format!(
+        "access was granted on {recorded}, but the account now leads to {current}: restore the account, or delete \
              this object with deletionPolicy Retain"
-        ),
-    }
+    ))
 }

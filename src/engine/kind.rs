@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use crate::api::AccessObject;
+use secrecy::SecretString;
+
+use crate::api::{AccessObject, SecretKeyRef};
 use crate::clouds::{Account, CloudError};
 use crate::plan::Access;
 
@@ -26,11 +28,17 @@ pub trait AccessKind: Send + Sync + 'static {
     /// What the object asks for.
     fn claim(object: &Self::Object) -> Result<Claim<Self::Details>, InvalidSpec>;
 
-    /// A client for the account.
-    fn connect(account: &Account) -> Self::Client;
+    /// Whether the service would take this value of the Secret that a claim names, by its published rules. What it says
+    /// never holds the value.
+    fn check_secret(_value: &str) -> Result<(), InvalidSpec> {
+        Ok(())
+    }
+
+    /// A client for the account, if that is of the vendor whose service this is.
+    fn connect(account: &Account) -> Result<Self::Client, InvalidSpec>;
 
     /// The complete access list of a target. Incomplete is an error.
-    fn list(client: &Self::Client, target: &str) -> impl Future<Output = Result<Listing, CloudError>> + Send;
+    fn list(client: &Self::Client, target: &Target<'_>) -> impl Future<Output = Result<Listing, CloudError>> + Send;
 
     /// Writes changes and returns a result for each, in their order. Chooses the calls, batches them, and isolates bad
     /// items.
@@ -52,19 +60,33 @@ pub struct Claim<D> {
     pub wanted: Access,
     /// What a write needs beyond the access.
     pub details: D,
+    /// The Secret whose value goes with the access, such as a password. The engine reads it, and has it set in the cloud
+    /// when access is added and whenever the value changes.
+    pub secret: Option<SecretKeyRef>,
+}
+
+/// What is listed: a target, and what claims ask for there.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// Its id in its service.
+    pub id: &'a str,
+    /// Every string of access that claims name on it.
+    pub named: Access,
 }
 
 /// One principal's access before → after, to be written to the cloud.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Change<D> {
     /// Whose access.
     pub principal: String,
     /// What the list showed.
     pub before: Access,
-    /// What it shall show.
+    /// What it shall show. The same as before when only the secret is to be set.
     pub after: Access,
     /// From the claim that supplies them; `None` when access is only removed.
     pub details: Option<D>,
+    /// The value of the supplier's Secret, when it is to be set.
+    pub secret: Option<SecretString>,
 }
 
 /// The spec asks for something that no cloud has; says what and what to write instead.
@@ -75,10 +97,22 @@ pub struct InvalidSpec(pub String);
 /// A complete access list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
-    /// Every principal with its row.
-    Rows(BTreeMap<String, Row>),
+    /// The target is there.
+    Complete {
+        /// Every principal with its row.
+        rows: BTreeMap<String, Row>,
+        /// What of [`Target::named`] the target does not know, such as a pool. Claims that want it wait.
+        unknown: Access,
+    },
     /// The target itself is gone; a second, different call confirmed it.
     TargetGone,
+}
+
+impl Listing {
+    /// A list of these rows; the target knows whatever is asked for.
+    pub fn of(rows: impl IntoIterator<Item = (String, Row)>) -> Self {
+        Self::Complete { rows: rows.into_iter().collect(), unknown: Access::new() }
+    }
 }
 
 /// One principal's row in an access list.

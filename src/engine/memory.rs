@@ -1,11 +1,13 @@
 //! What the engine remembers of a target between passes: writes that may still land, and failures to be patient with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
+use super::gather::Supply;
 use super::parts::Part;
 use super::reaction::Trouble;
 use crate::plan::{self, Access};
@@ -17,12 +19,25 @@ pub(crate) struct TargetMemory {
     pending: BTreeMap<String, BTreeMap<String, Instant>>,
     /// Principal → string → until when each removal of it that was not answered may still land.
     removing: BTreeMap<String, BTreeMap<String, BTreeSet<Instant>>>,
-    /// Principal and account → what failed last.
-    failures: BTreeMap<(String, ObjectKey), Failure>,
+    /// Principal → what was last set for it beside the access.
+    supplied: BTreeMap<String, LastSet>,
+    /// Principal, account, and whether access was only to be taken away → what failed last.
+    failures: BTreeMap<(String, ObjectKey, bool), Failure>,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
     pub(crate) waits: u32,
+    /// Passes in a row in which a claim lacked its Secret, or what it names on the target.
+    pub(crate) lacking: u32,
+}
+
+/// What this process last set for a principal beside the access.
+#[derive(Debug, Clone)]
+pub(crate) enum LastSet {
+    /// The cloud said that it took this.
+    This(Supply),
+    /// The cloud's answer was lost, or says that somebody else may have been there.
+    Unsure,
 }
 
 /// A part of a change that failed, and until when the same is not tried again. Another one is tried at once.
@@ -30,10 +45,19 @@ pub(crate) struct TargetMemory {
 pub(crate) struct Failure {
     pub(crate) added: Access,
     pub(crate) removed: Access,
+    /// The version of the Secret whose value was to be set.
+    supplied: Option<Arc<str>>,
     pub(crate) trouble: Trouble,
     /// How often in a row it has failed before.
     attempts: u32,
     pub(crate) until: Instant,
+}
+
+impl Failure {
+    /// The access stayed; only what is supplied beside it was to be set.
+    pub(crate) fn is_of_a_rotation(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
 }
 
 impl TargetMemory {
@@ -127,35 +151,55 @@ impl TargetMemory {
         let before = self.standing_failure(principal, part);
         let attempts = before.map_or(0, |failure| failure.attempts + u32::from(trouble.counts));
         let failure = Failure {
-            added: &part.change.after - &part.change.before,
-            removed: &part.change.before - &part.change.after,
+            added: part.change.added(),
+            removed: part.change.removed(),
+            supplied: part.version(),
             until: now + trouble.pause(attempts, random),
             trouble,
             attempts,
         };
-        self.failures.insert((principal.to_owned(), part.account.clone()), failure);
+        self.failures.insert(key(principal, part), failure);
     }
 
     /// What an account wrote for a principal succeeded.
-    pub(crate) fn succeeded(&mut self, principal: &str, account: &ObjectKey) {
-        self.failures.remove(&(principal.to_owned(), account.clone()));
+    pub(crate) fn succeeded(&mut self, principal: &str, part: &Part) {
+        self.failures.remove(&key(principal, part));
+        if let Some(supply) = &part.supply {
+            self.supplied.insert(principal.to_owned(), LastSet::This(supply.clone()));
+        }
+    }
+
+    /// A part that may have been carried out, or not: what it was to set beside the access is to be set again.
+    pub(crate) fn unsure_of(&mut self, principal: &str, part: &Part) {
+        if part.supply.is_some() {
+            self.supplied.insert(principal.to_owned(), LastSet::Unsure);
+        }
+    }
+
+    /// What was last set for a principal beside the access.
+    pub(crate) fn last_set(&self, principal: &str) -> Option<&LastSet> {
+        self.supplied.get(principal)
     }
 
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.failures.retain(|(failed, _), _| failed != principal);
+        self.failures.retain(|(failed, ..), _| failed != principal);
     }
 
     /// What failed last for a principal through an account.
-    pub(crate) fn failure(&self, principal: &str, account: &ObjectKey) -> Option<&Failure> {
-        self.failures.get(&(principal.to_owned(), account.clone()))
+    pub(crate) fn failures(&self, principal: &str, account: &ObjectKey) -> impl Iterator<Item = &Failure> {
+        let keys = [false, true].map(|removal| (principal.to_owned(), account.clone(), removal));
+        keys.into_iter().filter_map(|key| self.failures.get(&key))
     }
 
     /// The failure of this very part, if it was the last thing tried.
     pub(crate) fn standing_failure(&self, principal: &str, part: &Part) -> Option<&Failure> {
-        let (before, after) = (&part.change.before, &part.change.after);
-        let same = |failure: &&Failure| failure.added == after - before && failure.removed == before - after;
-        self.failure(principal, &part.account).filter(same)
+        let same = |failure: &&Failure| {
+            failure.added == part.change.added()
+                && failure.removed == part.change.removed()
+                && failure.supplied == part.version()
+        };
+        self.failures.get(&key(principal, part)).filter(same)
     }
 
     /// When the first failed change may be tried again from now on.
@@ -163,10 +207,16 @@ impl TargetMemory {
         self.failures.values().map(|failure| failure.until).filter(|until| *until > now).min()
     }
 
-    /// Forgets the failures of principals that nobody asks for any more. What may still land is not forgotten.
+    /// Forgets the failures of principals that nobody asks for any more, and what was set for them. What may still land
+    /// is not forgotten.
     pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>) {
-        self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
+        self.supplied.retain(|principal, _| principals.contains(principal.as_str()));
+        self.failures.retain(|(principal, ..), _| principals.contains(principal.as_str()));
     }
+}
+
+fn key(principal: &str, part: &Part) -> (String, ObjectKey, bool) {
+    (principal.to_owned(), part.account.clone(), part.is_removal())
 }
 
 /// When to look again: the soonest of what was asked for.

@@ -5,13 +5,14 @@
 //! | [`kind`](AccessKind) | the seam for a kind |
 //! | `watch` | brings objects and accounts into the store |
 //! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
-//! | `accounts` | account objects, Secrets, connections |
+//! | `accounts`, `secrets` | account objects and connections; the Secrets that these and claims name |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
 //! | `report`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `reaction` | what is remembered between passes, and patience with failures |
+//! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
 mod accounts;
 mod changes;
@@ -25,9 +26,11 @@ mod objects;
 mod observe;
 mod parts;
 mod pass;
+mod problem;
 mod queue;
 mod reaction;
 mod report;
+mod secrets;
 mod status;
 mod steps;
 mod store;
@@ -43,17 +46,21 @@ use kube::runtime::scheduler::ScheduleRequest;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::time::Instant;
 
-pub use accounts::{AccountProblem, ResolveAccount, SecretData};
+pub use accounts::ResolveAccount;
 pub use entry::ObjectKey;
 pub use events::{EventPublisher, Events};
-pub use kind::{AccessKind, Change, Claim, InvalidSpec, Listing, Row};
+pub use kind::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
+pub use problem::Problem;
+pub use secrets::SecretData;
 
 use crate::clock::Clock;
-use accounts::Accounts;
+use crate::plan::Outcome;
+use accounts::{Accounts, Connection};
 use group::Group;
 use memory::TargetMemory;
 use objects::Objects;
 use reaction::Trouble;
+use secrets::Secrets;
 use store::Store;
 
 /// How the engine paces itself. Every interval is an operator flag, or follows from one.
@@ -92,6 +99,7 @@ pub struct Context {
     settings: Settings,
     clock: Clock,
     accounts: Arc<Accounts>,
+    secrets: Arc<Secrets>,
     events: Events,
     /// Turns true when the process is to stop.
     stop: signal::Receiver<bool>,
@@ -108,8 +116,9 @@ impl Context {
         events: Events,
         stop: signal::Receiver<bool>,
     ) -> Self {
-        let accounts = Arc::new(Accounts::new(client.clone(), resolve, &settings));
-        Self { client, settings, clock, accounts, events, stop }
+        let secrets = Arc::new(Secrets::new(client.clone(), &settings));
+        let accounts = Arc::new(Accounts::new(resolve, Arc::clone(&secrets)));
+        Self { client, settings, clock, accounts, secrets, events, stop }
     }
 }
 
@@ -118,6 +127,7 @@ struct Engine<K: AccessKind> {
     settings: Settings,
     clock: Clock,
     accounts: Arc<Accounts>,
+    secrets: Arc<Secrets>,
     store: Store<K::Object>,
     objects: Objects<K::Object>,
     clients: Mutex<HashMap<ObjectKey, VersionedClient<K>>>,
@@ -154,6 +164,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         settings: context.settings.clone(),
         clock: context.clock.clone(),
         accounts: Arc::clone(&accounts),
+        secrets: Arc::clone(&context.secrets),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), context.settings.call_timeout),
         clients: Mutex::default(),
@@ -222,20 +233,25 @@ impl<K: AccessKind> Engine<K> {
     /// A client for each of the accounts, or why there is none.
     async fn clients(&self, accounts: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>> {
         let connect = |account: ObjectKey| async move {
-            let client = self.accounts.connect(&account).await.map(|connection| {
-                let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-                match clients.get(&account) {
-                    Some((version, client)) if *version == connection.version => Arc::clone(client),
-                    _ => {
-                        let client = Arc::new(K::connect(&connection.account));
-                        clients.insert(account.clone(), (connection.version, Arc::clone(&client)));
-                        client
-                    }
-                }
-            });
+            let connection = self.accounts.connect(&account).await;
+            let client = connection.and_then(|connection| self.client(&account, connection));
             (account, client.map_err(Trouble::from))
         };
         join_all(accounts.iter().cloned().map(connect)).await.into_iter().collect()
+    }
+
+    /// The client of an account, made anew when its connection is another.
+    fn client(&self, account: &ObjectKey, connection: Connection) -> Result<Arc<K::Client>, Problem> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, client)) = clients.get(account)
+            && *version == connection.version
+        {
+            return Ok(Arc::clone(client));
+        }
+        let unfit = |invalid| Problem::new(Outcome::InvalidSpec, format!("CloudAccount {}: {invalid}", account.name));
+        let client = Arc::new(K::connect(&connection.account).map_err(unfit)?);
+        clients.insert(account.clone(), (connection.version, Arc::clone(&client)));
+        Ok(client)
     }
 
     /// How long until targets of these accounts are looked at again when nothing happens. Spread by a tenth, so that

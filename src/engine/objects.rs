@@ -111,7 +111,7 @@ fn keep_recorded<O: AccessObject>(answer: Entry<O>, before: &Entry<O>, status: &
 fn whole(status: &AccessStatus) -> Value {
     let mut patch = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = patch.as_object_mut() {
-        for field in ["observedGeneration", "target", "principal", "lastRequestId"] {
+        for field in ["observedGeneration", "target", "principal", "secretVersion", "lastRequestId"] {
             fields.entry(field).or_insert(Value::Null);
         }
     }

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::accounts::AccountProblem;
 use super::entry::ObjectKey;
-use super::kind::{AccessKind, Listing, Row};
+use super::kind::{AccessKind, Listing, Row, Target};
+use super::problem::Problem;
 use super::reaction::Trouble;
+use super::report::words;
 use crate::plan::{Access, Observed, Outcome};
 
 /// What a look at a target showed.
 pub(crate) struct Observation<K: AccessKind> {
+    /// The target's id in its service.
+    target: String,
     seen: Seen,
+    /// What claims name and the target does not know.
+    unknown: Access,
     /// Clients of the accounts that could list; changes are written through these.
     clients: BTreeMap<ObjectKey, Arc<K::Client>>,
     /// Why the other accounts could not.
@@ -55,7 +60,13 @@ impl Rows {
 impl<K: AccessKind> Observation<K> {
     /// Nothing was looked at.
     pub(crate) fn nothing() -> Self {
-        Self { seen: Seen::Nothing, clients: BTreeMap::new(), troubles: BTreeMap::new() }
+        Self {
+            target: String::new(),
+            seen: Seen::Nothing,
+            unknown: Access::new(),
+            clients: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+        }
     }
 
     /// What the cloud shows of a principal.
@@ -105,6 +116,16 @@ impl<K: AccessKind> Observation<K> {
         self.troubles.get(account)
     }
 
+    /// The problem of who wants something that the target does not know.
+    pub(crate) fn unknown_of(&self, wanted: &Access) -> Option<Problem> {
+        let unknown = wanted & &self.unknown;
+        let named = || words(&unknown);
+        (!unknown.is_empty()).then(|| {
+            let message = format!("{} {} knows no {}: create it, or name another", K::TARGET, self.target, named());
+            Problem::new(Outcome::PoolNotFound, message)
+        })
+    }
+
     /// All that went wrong.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = (&ObjectKey, &Trouble)> {
         self.troubles.iter()
@@ -113,7 +134,7 @@ impl<K: AccessKind> Observation<K> {
 
 /// Has every account list the target.
 pub(crate) async fn observe<K: AccessKind>(
-    target: &str,
+    target: &Target<'_>,
     clients: BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>>,
 ) -> Observation<K> {
     let looks = clients.into_iter().map(|(account, client)| async move {
@@ -125,7 +146,7 @@ pub(crate) async fn observe<K: AccessKind>(
             }
         }
     });
-    let mut observation = Observation::nothing();
+    let mut observation = Observation { target: target.id.to_owned(), ..Observation::nothing() };
     let mut gone = BTreeSet::new();
     for (account, look) in join_all(looks).await {
         match look {
@@ -133,7 +154,10 @@ pub(crate) async fn observe<K: AccessKind>(
             Ok((client, listing)) => {
                 match listing {
                     Listing::TargetGone => drop(gone.insert(account.clone())),
-                    Listing::Rows(rows) => observation.seen = Seen::Rows(Rows::new(rows)),
+                    Listing::Complete { rows, unknown } => {
+                        observation.seen = Seen::Rows(Rows::new(rows));
+                        observation.unknown = unknown;
+                    }
                 }
                 observation.clients.insert(account, client);
             }
@@ -161,7 +185,7 @@ fn settle_gone<K: AccessKind>(observation: &mut Observation<K>, gone: BTreeSet<O
             account.name,
             K::TARGET
         );
-        let problem = AccountProblem { outcome: Outcome::TargetNotFound, message };
+        let problem = Problem::new(Outcome::TargetNotFound, message);
         observation.troubles.insert(account, problem.into());
     }
 }

@@ -1,9 +1,11 @@
 //! Which account writes which part of a change: nobody is granted or denied anything with a key that is not theirs to use.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
-use super::gather::{Member, Principal};
+use super::gather::{Member, Principal, Supply};
 use super::kind::AccessKind;
 use super::memory::Failure;
 use super::pass::Pass;
@@ -13,6 +15,20 @@ use crate::plan::{Access, Change, ClaimState, Standing};
 pub(crate) struct Part {
     pub(crate) account: ObjectKey,
     pub(crate) change: Change,
+    /// What is to be set beside the access.
+    pub(crate) supply: Option<Supply>,
+}
+
+impl Part {
+    /// Access is taken away, and nothing else.
+    pub(crate) fn is_removal(&self) -> bool {
+        self.change.added().is_empty() && self.supply.is_none()
+    }
+
+    /// The version of the Secret whose value is to be set.
+    pub(crate) fn version(&self) -> Option<Arc<str>> {
+        self.supply.as_ref().map(|supply| Arc::clone(&supply.version))
+    }
 }
 
 impl<K: AccessKind> Pass<'_, K> {
@@ -34,6 +50,9 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// All parts of a change, the supplier's first. What no able account has a claim in is in none of them.
+    ///
+    /// A principal of an exclusive kind is moved in one write. Should that fail, what ended claims own there is taken away
+    /// for itself: their end does not wait for the one who comes after them.
     fn parts(&self, principal: &Principal<K>, states: &[ClaimState], change: &Change) -> Vec<Part> {
         let supplier = change.supplier.and_then(|claim| principal.members[claim].account());
         let mut accounts: Vec<_> = supplier.into_iter().collect();
@@ -44,23 +63,39 @@ impl<K: AccessKind> Pass<'_, K> {
         }
         accounts.retain(|account| self.observation.client(account).is_some());
         let part = |account: &ObjectKey| {
-            let change = self.part(principal, states, change, account);
-            (change.before != change.after).then(|| Part { account: account.clone(), change })
+            let change = self.part(principal, states, change, account)?;
+            let supplier = change.supplier.filter(|claim| change.before.is_empty() || states[*claim].rotated);
+            let supply = supplier.and_then(|claim| principal.members[claim].supply.clone());
+            Some(Part { account: account.clone(), change, supply })
         };
-        accounts.into_iter().filter_map(part).collect()
+        let mut parts: Vec<_> = accounts.iter().filter_map(|account| part(account)).collect();
+        if K::EXCLUSIVE && change.supplier.is_some() && !change.removed().is_empty() {
+            let removal = Change { after: &change.before - &change.removed(), supplier: None, ..change.clone() };
+            let owns = |account: &&ObjectKey| {
+                let ended = |state: &ClaimState| state.standing() == Standing::Ended && !state.owned.is_empty();
+                own(principal, states, account).any(ended)
+            };
+            let part = |account: &ObjectKey| Part { account: account.clone(), change: removal, supply: None };
+            parts.extend(accounts.into_iter().find(owns).map(part));
+        }
+        parts
     }
 
-    fn part(&self, principal: &Principal<K>, states: &[ClaimState], change: &Change, account: &ObjectKey) -> Change {
-        let members = || principal.members.iter().zip(states);
-        let own = || members().filter(|(member, _)| member.account() == Some(account)).map(|(_, state)| state);
-        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
+    /// What of a change one account writes; none if it has no say in it.
+    fn part(
+        &self,
+        principal: &Principal<K>,
+        states: &[ClaimState],
+        change: &Change,
+        account: &ObjectKey,
+    ) -> Option<Change> {
+        let own = || own(principal, states, account);
         let may_adopt = own().any(|state| state.adopt && state.standing() == Standing::Live);
         let has_say = |state: &ClaimState| state.standing() != Standing::Frozen && !state.owned.is_empty();
-        if K::EXCLUSIVE {
+        if K::EXCLUSIVE || change.is_rotation() {
             // A move is one write, by whoever supplies its details.
             let supplies = change.supplier.is_none_or(|claim| principal.members[claim].account() == Some(account));
-            let whole = supplies && (may_adopt || own().any(has_say));
-            return if whole { change.clone() } else { Change { after: change.before.clone(), ..change.clone() } };
+            return (supplies && (may_adopt || own().any(has_say))).then(|| change.clone());
         }
         let asked: Access = own()
             .filter(|state| state.standing() == Standing::Live && state.finalizer)
@@ -69,14 +104,14 @@ impl<K: AccessKind> Pass<'_, K> {
             .collect();
         let given: Access = own().filter(|state| has_say(state)).flat_map(|state| &state.owned).cloned().collect();
         let foreign = |string: &String| !states.iter().any(|state| state.owned.contains(string));
-        let removed: Access =
-            removed.into_iter().filter(|string| given.contains(string) || (may_adopt && foreign(string))).collect();
+        let may_remove = |string: &String| given.contains(string) || (may_adopt && foreign(string));
+        let removed: Access = change.removed().into_iter().filter(may_remove).collect();
         let mut after = &change.before - &removed;
         // A replacement of a row spelled otherwise might rest on another's: take away now, add in the next pass.
         if removed.is_empty() || self.observation.spells(&principal.name) {
-            after.extend(added.intersection(&asked).cloned());
+            after.extend(change.added().intersection(&asked).cloned());
         }
-        Change { before: change.before.clone(), after, supplier: change.supplier }
+        (change.before != after).then(|| Change { before: change.before.clone(), after, supplier: change.supplier })
     }
 
     /// The failure to tell a claim of: of its own account, and of a part that touches it.
@@ -88,12 +123,25 @@ impl<K: AccessKind> Pass<'_, K> {
         claim: usize,
     ) -> Option<Failure> {
         let account = principal.members[claim].account()?;
-        let failure = self.memory().failure(&principal.name, account).cloned()?;
-        let Some(change) = change else { return Some(failure) };
-        let (added, removed) = (&change.after - &change.before, &change.before - &change.after);
-        let state = &states[claim];
-        let touches = !state.wanted.is_disjoint(&(&failure.added & &added))
-            || !state.owned.is_disjoint(&(&failure.removed & &removed));
-        touches.then_some(failure)
+        let memory = self.memory();
+        let mut failures = memory.failures(&principal.name, account);
+        let Some(change) = change else { return failures.next().cloned() };
+        let (state, rotates) = (&states[claim], change.is_rotation() && change.supplier == Some(claim));
+        let touches = |failure: &&Failure| {
+            !state.wanted.is_disjoint(&(&failure.added & &change.added()))
+                || !state.owned.is_disjoint(&(&failure.removed & &change.removed()))
+                || (rotates && failure.is_of_a_rotation())
+        };
+        failures.find(touches).cloned()
     }
+}
+
+/// The claims that reach the target through an account.
+fn own<'a, K: AccessKind>(
+    principal: &'a Principal<K>,
+    states: &'a [ClaimState],
+    account: &ObjectKey,
+) -> impl Iterator<Item = &'a ClaimState> {
+    let members = principal.members.iter().zip(states);
+    members.filter(move |(member, _)| member.account() == Some(account)).map(|(_, state)| state)
 }

@@ -10,13 +10,13 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Principal, accounts_of, gather};
+use super::gather::{Principal, accounts_of, gather, named_by};
 use super::group::Group;
-use super::kind::AccessKind;
+use super::kind::{AccessKind, Target};
 use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
-use crate::plan::Outcome;
+use crate::plan::{Access, Outcome};
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up.
@@ -32,6 +32,9 @@ const SHOWN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 
 /// The first and the longest wait for a target that is gone to come back.
 const GONE_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
+
+/// The first and the longest wait for a Secret, or for what a claim names on the target, to come.
+const LACKING_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
 
 /// How long until a pass that waits for undecodable objects to be read looks again.
 const UNREAD_WAIT: Duration = Duration::from_secs(1);
@@ -62,12 +65,13 @@ impl<K: AccessKind> Pass<'_, K> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the target through every account that has claims there.
-    async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>) {
+    /// Looks at the target through every account that has claims there. `named` is what claims name on it.
+    async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>, named: Access) {
         let Some(_) = self.target_key else { return };
         // What lands while the list is read may be missing in it: the list speaks of its beginning.
         let began = Instant::now();
-        self.observation = observe::<K>(self.target, self.engine.clients(accounts).await).await;
+        let target = Target { id: self.target, named };
+        self.observation = observe::<K>(&target, self.engine.clients(accounts).await).await;
         let now = Instant::now();
         let troubled = self.observation.troubles().next().is_some();
         {
@@ -132,27 +136,33 @@ impl<K: AccessKind> Pass<'_, K> {
             principals.iter().filter(done).for_each(|principal| self.memory().forgive(&principal.name));
         }
         let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
+        let members = || principals.iter().flat_map(|principal| &principal.members);
         let waits_for_predecessor = !self.sure
-            && principals.iter().flat_map(|principal| &principal.members).any(|member| {
+            && members().any(|member| {
                 let owned = &member.entry.status().owned;
                 member.entry.deleting || owned.iter().any(|string| !member.wanted().contains(string))
             });
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         // What is overdue by now is forgotten by the next list that begins after.
         let awaited = self.observation.is_known() && memory.awaits();
-        let (first, longest) = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
-        if unsettled || awaited || self.observation.is_gone() {
-            self.look.at(Some(now + first.saturating_mul(1 << memory.waits.min(8)).min(longest)));
-            memory.waits += 1;
-        } else {
-            memory.waits = 0;
-        }
+        let wait = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
+        let waits = unsettled || awaited || self.observation.is_gone();
+        self.look.at(waits.then(|| now + growing(wait, memory.waits)));
+        memory.waits = if waits { memory.waits + 1 } else { 0 };
+        let lacking = members().any(|member| member.lacks_something(&self.observation));
+        self.look.at(lacking.then(|| now + growing(LACKING_WAIT, memory.lacking)));
+        memory.lacking = if lacking { memory.lacking + 1 } else { 0 };
         self.look.at(memory.next_overdue(now));
         self.look.at(memory.next_retry(now));
         if waits_for_predecessor && self.engine.sure_from > now {
             self.look.at(Some(self.engine.sure_from));
         }
     }
+}
+
+/// A wait that doubles each time, from the first to the longest.
+fn growing((first, longest): (Duration, Duration), times: u32) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(longest)
 }
 
 /// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
@@ -162,7 +172,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         // One of them may own what looks free to be taken away.
         return Some(Instant::now() + UNREAD_WAIT);
     }
-    let mut remaining: VecDeque<_> = gather::<K>(engine.store.group(group), &engine.accounts).into();
+    let mut remaining: VecDeque<_> = gather(engine, group).await.into();
     if remaining.is_empty() {
         engine.forget_idle();
         return None;
@@ -190,7 +200,8 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     pass.failed_before = failed_before;
     pass.memory().keep_only(&remaining.iter().map(|principal| principal.name.as_str()).collect());
     let started = Instant::now();
-    pass.look_at_target(&accounts).await;
+    let named = named_by(remaining.make_contiguous());
+    pass.look_at_target(&accounts, named).await;
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
     let served = rounds(&mut pass, remaining, budget).await;
     conclude(&mut pass, served, &accounts).await;
@@ -215,7 +226,7 @@ async fn rounds<K: AccessKind>(
         let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
         pass.round(&mut round, may_write).await;
         served.append(&mut round);
-        take_in_ended(pass, &mut remaining, &mut served, &mut ended);
+        take_in_ended(pass, &mut remaining, &mut served, &mut ended).await;
     }
     served
 }
@@ -228,7 +239,7 @@ fn ended_claims<K: AccessKind>(principals: &VecDeque<Principal<K>>) -> BTreeSet<
 
 /// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
 /// being granted.
-fn take_in_ended<K: AccessKind>(
+async fn take_in_ended<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
     served: &mut Vec<Principal<K>>,
@@ -243,10 +254,9 @@ fn take_in_ended<K: AccessKind>(
     if fresh.is_empty() {
         return;
     }
-    let anew = gather::<K>(entries.clone(), &pass.engine.accounts);
     let is_affected =
         |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
-    for principal in anew.into_iter().filter(is_affected) {
+    for principal in gather(pass.engine, pass.group).await.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
         if served.iter().any(|other| same(other) && other.written) {
@@ -266,7 +276,8 @@ async fn conclude<K: AccessKind>(
 ) {
     let (mut written, mut others): (Vec<_>, Vec<_>) = principals.into_iter().partition(|principal| principal.written);
     if !written.is_empty() {
-        pass.look_at_target(accounts).await;
+        let named = &named_by(&written) | &named_by(&others);
+        pass.look_at_target(accounts, named).await;
         pass.steps(&mut written).await;
         pass.report(&mut written, |_| true).await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::accounts::AccountProblem;
+use super::problem::Problem;
 use crate::clouds::CloudError;
 use crate::plan::Outcome;
 
@@ -89,8 +89,8 @@ pub(crate) fn may_have_landed(error: &CloudError) -> bool {
     }
 }
 
-impl From<AccountProblem> for Trouble {
-    fn from(problem: AccountProblem) -> Self {
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
         Self {
             outcome: problem.outcome,
             message: problem.message,

@@ -1,8 +1,8 @@
 //! How a claim rests, in words for whoever owns the object: what holds, why, what to do.
 
-use super::gather::{Member, Principal};
+use super::gather::{Member, Principal, Supply};
 use super::kind::AccessKind;
-use super::memory::Failure;
+use super::memory::{Failure, LastSet};
 use super::observe::Observation;
 use super::reaction::Trouble;
 use super::status::Rest;
@@ -18,6 +18,8 @@ pub(crate) struct Told<'a, K: AccessKind> {
     pub(crate) plan: &'a Plan,
     /// What failed for each claim, and still stands against what is planned.
     pub(crate) failures: &'a [Option<Failure>],
+    /// What this process last set for the principal beside the access.
+    pub(crate) last_set: Option<&'a LastSet>,
     pub(crate) observation: &'a Observation<K>,
 }
 
@@ -38,7 +40,33 @@ impl<K: AccessKind> Told<'_, K> {
             owned,
             target: self.target_key.map(str::to_owned).or_else(|| member.entry.status().target.clone()),
             principal: Some(self.principal.name.clone()).filter(|name| !name.is_empty()),
+            secret_version: self.secret_version(index, member),
             request_id,
+        }
+    }
+
+    /// The Secret whose value is in the cloud for a claim: what was just set, or what its status remembers. Of one that has
+    /// given way nothing is, for another one supplies now.
+    fn secret_version(&self, index: usize, member: &Member<K>) -> Option<String> {
+        let is_set = |supply: &&Supply| match self.last_set {
+            Some(LastSet::This(last)) => last.is_as_good_as(supply),
+            Some(LastSet::Unsure) | None => false,
+        };
+        let set = member.supply.as_ref().filter(is_set);
+        match &self.plan.verdicts[index] {
+            Verdict::Conflict { .. } => None,
+            Verdict::Granted
+            | Verdict::AlreadyHeld
+            | Verdict::Progressing
+            | Verdict::Occupied
+            | Verdict::Frozen
+            | Verdict::Ending
+            | Verdict::Ended
+            | Verdict::TargetGone
+            | Verdict::Unknown => {
+                let remembered = || member.entry.status().secret_version.clone();
+                set.map(|supply| supply.version.to_string()).or_else(remembered)
+            }
         }
     }
 
@@ -77,6 +105,9 @@ impl<K: AccessKind> Told<'_, K> {
             Verdict::Granted if self.takes_from(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
+            Verdict::Granted if self.sets_secret_of(index) => {
+                failed().unwrap_or_else(|| say(Outcome::Progressing, self.setting()))
+            }
             Verdict::Granted => say(Outcome::Granted, self.granted(index)),
             Verdict::AlreadyHeld if !self.observation.spells(&self.principal.name) => {
                 say(Outcome::InvalidSpec, self.misspelled())
@@ -108,6 +139,11 @@ impl<K: AccessKind> Told<'_, K> {
             .change
             .as_ref()
             .is_some_and(|change| change.before.difference(&change.after).any(|string| owned.contains(string)))
+    }
+
+    /// The value of the claim's Secret is to be set.
+    fn sets_secret_of(&self, index: usize) -> bool {
+        self.plan.change.as_ref().is_some_and(|change| change.is_rotation() && change.supplier == Some(index))
     }
 
     fn place(&self) -> String {
@@ -179,6 +215,10 @@ impl<K: AccessKind> Told<'_, K> {
             &state.owned - &state.wanted
         };
         format!("revoking {} from {name} on {place}, waiting until the cloud no longer shows it", words(&surplus))
+    }
+
+    fn setting(&self) -> String {
+        format!("setting what the Secret holds for {} on {}", self.principal.name, self.place())
     }
 
     fn conflict(&self, with: usize) -> String {

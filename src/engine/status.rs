@@ -19,6 +19,8 @@ pub(crate) struct Rest {
     pub(crate) owned: Access,
     pub(crate) target: Option<String>,
     pub(crate) principal: Option<String>,
+    /// The version of the Secret whose value was last set for the claim.
+    pub(crate) secret_version: Option<String>,
     /// The cloud's id of the request that failed.
     pub(crate) request_id: Option<String>,
 }
@@ -56,6 +58,7 @@ pub(crate) fn next(
         principal: rest.principal.clone(),
         observed: rest.observed.as_ref().map_or_else(|| before.observed.clone(), sorted),
         owned: sorted(&rest.owned),
+        secret_version: rest.secret_version.clone(),
         last_request_id: rest.request_id.clone(),
     };
     (status, stalls_at)
@@ -116,6 +119,7 @@ mod tests {
             owned: Access::new(),
             target: None,
             principal: None,
+            secret_version: None,
             request_id: None,
         }
     }

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::entry::Entry;
-use super::gather::Principal;
+use super::gather::{Member, Principal};
 use super::kind::AccessKind;
-use super::memory::Failure;
+use super::memory::{Failure, LastSet};
 use super::objects::ObjectError;
 use super::pass::Pass;
 use super::report::Told;
@@ -153,11 +153,12 @@ impl<K: AccessKind> Pass<'_, K> {
     /// The cloud could not be read once: a claim that was ready stays so until the next look fails too.
     fn is_a_blink(&self, told: &Told<'_, K>, member: usize) -> bool {
         let unread = matches!(told.plan.verdicts[member], Verdict::Unknown | Verdict::Frozen);
-        let entry = &told.principal.members[member].entry;
+        let (member, entry) = (&told.principal.members[member], &told.principal.members[member].entry);
+        let unlisted = member.account().is_some_and(|account| self.observation.trouble(account).is_some());
         let ready = entry.status().condition(ConditionType::Ready).is_some_and(|ready| {
             ready.status == ConditionStatus::True && ready.observed_generation == entry.generation
         });
-        unread && ready && told.principal.members[member].located.problem.is_none() && self.failed_looks < 2
+        unread && ready && unlisted && member.located.problem.is_none() && self.failed_looks < 2
     }
 
     async fn send(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
@@ -214,10 +215,13 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Plans a principal as it stands now.
     pub(crate) fn plan(&self, principal: &Principal<K>) -> Planned {
-        let states: Vec<_> =
-            principal.members.iter().map(|member| member.state(&self.observation, self.may_adopt)).collect();
+        let (memory, last_set) = {
+            let memory = self.memory();
+            (memory.of(&principal.name, self.sure), memory.last_set(&principal.name).cloned())
+        };
+        let state = |member: &Member<K>| member.state(&self.observation, self.may_adopt, last_set.as_ref());
+        let states: Vec<_> = principal.members.iter().map(state).collect();
         let observed = self.observation.of(&principal.name);
-        let memory = self.memory().of(&principal.name, self.sure);
         let plan = Plan::new(&crate::plan::Situation {
             exclusive: K::EXCLUSIVE,
             claims: &states,
@@ -226,7 +230,7 @@ impl<K: AccessKind> Pass<'_, K> {
         });
         let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
         let failures = (0..states.len()).map(failure).collect();
-        Planned { states, observed, plan, failures }
+        Planned { states, observed, plan, failures, last_set }
     }
 
     pub(crate) fn told<'a>(&'a self, principal: &'a Principal<K>, planned: &'a Planned) -> Told<'a, K> {
@@ -238,6 +242,7 @@ impl<K: AccessKind> Pass<'_, K> {
             observed: &planned.observed,
             plan: &planned.plan,
             failures: &planned.failures,
+            last_set: planned.last_set.as_ref(),
             observation: &self.observation,
         }
     }
@@ -254,6 +259,7 @@ pub(crate) struct Planned {
     pub(crate) observed: crate::plan::Observed,
     pub(crate) plan: Plan,
     pub(crate) failures: Vec<Option<Failure>>,
+    pub(crate) last_set: Option<LastSet>,
 }
 
 /// What is told when a status changes: only that the object rests differently, and nothing of work under way.

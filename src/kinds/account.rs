@@ -6,7 +6,7 @@ use crate::api::{CloudAccountSpec, HuaweiAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::{Account, Transport, huawei};
-use crate::engine::{AccountProblem, SecretData};
+use crate::engine::{InvalidSpec, Problem, SecretData};
 use crate::plan::Outcome;
 
 /// A cloud account from its object and its Secret. No call is made.
@@ -16,7 +16,7 @@ pub fn resolve_account(
     allowed: &AllowedEndpoints,
     transport: &Arc<dyn Transport>,
     clock: &Clock,
-) -> Result<Account, AccountProblem> {
+) -> Result<Account, Problem> {
     let Some(huawei) = &spec.huawei else {
         return Err(not_ready("the account names no vendor: give spec.huawei".to_owned()));
     };
@@ -31,11 +31,18 @@ pub fn resolve_account(
     session.map(Account::Huawei).map_err(|error| not_ready(error.to_string()))
 }
 
-fn not_ready(message: String) -> AccountProblem {
-    AccountProblem { outcome: Outcome::AccountNotReady, message }
+/// The session of an account of Huawei Cloud; the kind that needs one says so of any other.
+pub(super) fn huawei_session(account: &Account) -> Result<huawei::Session, InvalidSpec> {
+    match account {
+        Account::Huawei(session) => Ok(session.clone()),
+    }
 }
 
-fn huawei_endpoints(account: &HuaweiAccount, allowed: &AllowedEndpoints) -> Result<huawei::Endpoints, AccountProblem> {
+fn not_ready(message: String) -> Problem {
+    Problem::new(Outcome::AccountNotReady, message)
+}
+
+fn huawei_endpoints(account: &HuaweiAccount, allowed: &AllowedEndpoints) -> Result<huawei::Endpoints, Problem> {
     let check = |endpoint: &Option<String>| {
         let checked = endpoint.as_ref().map(|endpoint| allowed.check(endpoint)).transpose();
         checked.map_err(|error: EndpointError| not_ready(error.to_string()))
@@ -44,7 +51,7 @@ fn huawei_endpoints(account: &HuaweiAccount, allowed: &AllowedEndpoints) -> Resu
     Ok(huawei::Endpoints { dli: check(&given.dli)?, iam: check(&given.iam)? })
 }
 
-fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, AccountProblem> {
+fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, Problem> {
     let (id, key) = (secret.text("access-key-id")?, secret.secret("secret-access-key")?);
     let (domain, user, password) = (secret.text("domain-name")?, secret.text("user-name")?, secret.secret("password")?);
     match (id, key, domain, user, password) {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::{AccessObject, AccessStatus, CommonSpec};
 use crate::clouds::huawei::{Authorization, Dli, QueueUsers};
 use crate::clouds::{Account, CloudError};
-use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row};
+use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
+use crate::kinds::account::huawei_session;
 
 /// Which user holds which privileges on which queue.
 #[expect(clippy::duplicated_attributes, reason = "every column names its type")]
@@ -127,20 +128,19 @@ impl AccessKind for Queues {
             principal: spec.user_name.clone(),
             wanted: spec.privileges.iter().map(|privilege| privilege.name().to_owned()).collect(),
             details: (),
+            secret: None,
         })
     }
 
-    fn connect(account: &Account) -> Dli {
-        match account {
-            Account::Huawei(session) => Dli::new(session.clone()),
-        }
+    fn connect(account: &Account) -> Result<Dli, InvalidSpec> {
+        huawei_session(account).map(Dli::new)
     }
 
-    async fn list(client: &Dli, queue: &str) -> Result<Listing, CloudError> {
-        Ok(match client.users(queue).await? {
+    async fn list(client: &Dli, queue: &Target<'_>) -> Result<Listing, CloudError> {
+        Ok(match client.users(queue.id).await? {
             QueueUsers::QueueGone => Listing::TargetGone,
-            QueueUsers::Users(users) => Listing::Rows(
-                users.into_iter().map(|user| (user.name, Row { access: user.privileges, fixed: user.admin })).collect(),
+            QueueUsers::Users(users) => Listing::of(
+                users.into_iter().map(|user| (user.name, Row { access: user.privileges, fixed: user.admin })),
             ),
         })
     }

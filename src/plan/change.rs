@@ -8,8 +8,11 @@ pub(super) fn change(view: &View<'_>, memory: &Memory) -> Option<Change> {
     let added = additions(view, memory);
     let removed = removals(view);
     let moves_later = view.exclusive && added.is_empty() && is_served_elsewhere(view);
-    if moves_later || (added.is_empty() && removed.is_empty()) {
+    if moves_later {
         return None;
+    }
+    if added.is_empty() && removed.is_empty() {
+        return rotation(view);
     }
     let after = &(&view.cloud | &added) - &removed;
     Some(Change { before: view.cloud.to_access(), after: after.to_access(), supplier: supplier(view, &added) })
@@ -19,6 +22,20 @@ pub(super) fn change(view: &View<'_>, memory: &Memory) -> Option<Change> {
 /// would delete a user only to create it again, or, with an add still pending, delete what was just placed.
 fn is_served_elsewhere(view: &View<'_>) -> bool {
     view.of(Role::Served).any(|party| !party.share.is_subset(&view.cloud))
+}
+
+/// Sets anew what a claim supplies beside the access: of one that answers for all of the access, and sees it there.
+fn rotation(view: &View<'_>) -> Option<Change> {
+    if view.exclusive && retained_owner(view) {
+        return None;
+    }
+    let due = |party: &&Party<'_>| {
+        let owns = party.has_recorded() && !party.share.is_empty();
+        party.claim.rotated && owns && party.wanted.is_subset(&view.cloud)
+    };
+    let supplier = view.of(Role::Served).find(due)?.index;
+    let access = view.cloud.to_access();
+    Some(Change { before: access.clone(), after: access, supplier: Some(supplier) })
 }
 
 /// What each one we serve has recorded as its own, and we do not see. What is pending is not sent again: it may land by

@@ -16,6 +16,7 @@
 //!   and nothing left behind;
 //! - nobody is let go while a write of ours may still land on what it owned;
 //! - a principal of an exclusive kind is moved in one write, never taken away to be placed again;
+//! - a password is set only for a recorded owner that is served;
 //! - an unreadable list is never an empty one: nothing is written, and nobody released who owns
 //!   something, but by Retain.
 
@@ -64,6 +65,8 @@ pub struct ClaimState {
     pub adopt: bool,
     /// `deletionPolicy: Retain`: deleting the object leaves its access in place.
     pub retain: bool,
+    /// What it supplies beside the access, a password, is another than was last set for it.
+    pub rotated: bool,
 }
 
 impl ClaimState {
@@ -142,12 +145,33 @@ pub enum Step {
 pub struct Change {
     /// What the list showed.
     pub before: Access,
-    /// What it shall show. Strings of others are in both.
+    /// What it shall show. Strings of others are in both. The same as before when only what the supplier supplies is to
+    /// be set anew.
     pub after: Access,
     /// The claim that supplies the details of the write (a password, identity fields): when something is added, the one
     /// that is served, or of an additive kind the oldest live one that has recorded some of what is added; none when
     /// access is only removed.
     pub supplier: Option<usize>,
+}
+
+impl Change {
+    /// What it adds.
+    #[must_use]
+    pub fn added(&self) -> Access {
+        &self.after - &self.before
+    }
+
+    /// What it takes away.
+    #[must_use]
+    pub fn removed(&self) -> Access {
+        &self.before - &self.after
+    }
+
+    /// The access stays; what the supplier supplies is set anew.
+    #[must_use]
+    pub fn is_rotation(&self) -> bool {
+        self.before == self.after && self.supplier.is_some()
+    }
 }
 
 /// How one claim stands.

@@ -27,6 +27,8 @@ pub enum Outcome {
     CredentialsRejected,
     /// The cloud knows no such target.
     TargetNotFound,
+    /// The target knows no such pool.
+    PoolNotFound,
     /// The cloud knows no such principal.
     PrincipalNotFound,
     /// Somebody else holds what can be held only once.
@@ -54,7 +56,7 @@ pub enum Class {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Granted,
         Self::AlreadyHeld,
         Self::Progressing,
@@ -67,6 +69,7 @@ impl Outcome {
         Self::SecretNotFound,
         Self::CredentialsRejected,
         Self::TargetNotFound,
+        Self::PoolNotFound,
         Self::PrincipalNotFound,
         Self::Conflict,
         Self::InvalidSpec,
@@ -90,6 +93,7 @@ impl Outcome {
             Self::SecretNotFound => "SecretNotFound",
             Self::CredentialsRejected => "CredentialsRejected",
             Self::TargetNotFound => "TargetNotFound",
+            Self::PoolNotFound => "PoolNotFound",
             Self::PrincipalNotFound => "PrincipalNotFound",
             Self::Conflict => "Conflict",
             Self::InvalidSpec => "InvalidSpec",
@@ -113,6 +117,7 @@ impl Outcome {
             | Self::SecretNotFound
             | Self::CredentialsRejected
             | Self::TargetNotFound
+            | Self::PoolNotFound
             | Self::PrincipalNotFound => Class::WaitingThenStalled,
             Self::Conflict | Self::InvalidSpec | Self::AccessDenied | Self::Rejected => Class::Stalled,
         }

@@ -1,11 +1,13 @@
 //! A pass that panics or hangs harms no other: shown with a kind of its own, which also shows how little a kind is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cloud_access_operator::app::Operator;
 use cloud_access_operator::clouds::{Account, CloudError};
-use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, kind_tasks, watch_accounts};
+use cloud_access_operator::engine::{
+    AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target, kind_tasks, watch_accounts,
+};
 use cloud_access_operator::kinds::QueueGrant;
 use tokio::sync::watch;
 
@@ -34,13 +36,16 @@ impl AccessKind for Brittle {
             principal: object.spec.user_name.clone(),
             wanted: BTreeSet::from(["SUBMIT_JOB".to_owned()]),
             details: (),
+            secret: None,
         })
     }
 
-    fn connect(_: &Account) {}
+    fn connect(_: &Account) -> Result<(), InvalidSpec> {
+        Ok(())
+    }
 
-    async fn list((): &(), target: &str) -> Result<Listing, CloudError> {
-        match target {
+    async fn list((): &(), target: &Target<'_>) -> Result<Listing, CloudError> {
+        match target.id {
             "panics" => {
                 BAD_LOOKS.fetch_add(1, Ordering::Relaxed);
                 panic!("a pass that panics");
@@ -51,7 +56,7 @@ impl AccessKind for Brittle {
             }
             _ => {
                 let row = Row { access: BTreeSet::from(["SUBMIT_JOB".to_owned()]), fixed: false };
-                Ok(Listing::Rows(BTreeMap::from([("alice".to_owned(), row)])))
+                Ok(Listing::of([("alice".to_owned(), row)]))
             }
         }
     }

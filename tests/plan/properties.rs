@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use crate::explore::{Budget, CLAIMS, Config, Reach, walk};
-use crate::plan::{Access, ClaimState, Memory, Observed, Plan, Situation, Standing, Step, Verdict};
+use crate::plan::{Access, Change, ClaimState, Memory, Observed, Plan, Situation, Standing, Step, Verdict};
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -40,11 +40,13 @@ fn access(most: usize) -> impl Strategy<Value = Access> {
 fn claim(age: usize, exclusive: bool) -> impl Strategy<Value = ClaimState> {
     let wanted = if exclusive { btree_set("[a-e]", 1..=1) } else { btree_set("[a-e]", 0..=5) };
     let mode = prop_oneof![3 => Just(Standing::Live), 1 => Just(Standing::Frozen), 1 => Just(Standing::Ended)];
-    let flags = [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()];
-    (wanted, mode, access(3), flags).prop_map(move |(wanted, mode, owned, [deleting, finalizer, adopt, retain])| {
-        let age = (0, format!("team/{age}"));
-        ClaimState { age, wanted, mode, deleting, finalizer, owned, adopt, retain }
-    })
+    let flags = [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()];
+    (wanted, mode, access(3), flags).prop_map(
+        move |(wanted, mode, owned, [deleting, finalizer, adopt, retain, rotated])| {
+            let age = (0, format!("team/{age}"));
+            ClaimState { age, wanted, mode, deleting, finalizer, owned, adopt, retain, rotated }
+        },
+    )
 }
 
 fn observed(exclusive: bool) -> impl Strategy<Value = Observed> {
@@ -128,8 +130,10 @@ fn check_change(case: &Case, plan: &Plan) -> TestCaseResult {
     let Some(change) = &plan.change else { return Ok(()) };
     prop_assert_eq!(&Observed::Access(change.before.clone()), &case.observed);
     let live = || case.claims.iter().filter(|claim| claim.standing() == Standing::Live);
-    let added: Access = change.after.difference(&change.before).cloned().collect();
-    let removed: Access = change.before.difference(&change.after).cloned().collect();
+    if change.is_rotation() {
+        return check_rotation(case, change);
+    }
+    let (added, removed) = (change.added(), change.removed());
     prop_assert!(!added.is_empty() || !removed.is_empty());
     for name in &added {
         let holds = |claim: &ClaimState| claim.finalizer && claim.owned.contains(name) && claim.wanted.contains(name);
@@ -149,6 +153,23 @@ fn check_change(case: &Case, plan: &Plan) -> TestCaseResult {
     let supplier = change.supplier.map(|supplier| &case.claims[supplier]);
     prop_assert_eq!(supplier.is_some(), !added.is_empty());
     prop_assert!(supplier.is_none_or(|claim| claim.standing() == Standing::Live && !claim.owned.is_disjoint(&added)));
+    Ok(())
+}
+
+/// A password is set for a live claim that owns all the access it wants but what others granted, and sees it there.
+fn check_rotation(case: &Case, change: &Change) -> TestCaseResult {
+    let supplier = change.supplier.map(|supplier| &case.claims[supplier]);
+    let fit = |claim: &ClaimState| {
+        claim.standing() == Standing::Live
+            && claim.rotated
+            && claim.finalizer
+            && !claim.owned.is_disjoint(&claim.wanted)
+    };
+    prop_assert!(supplier.is_some_and(|claim| fit(claim) && claim.wanted.is_subset(&change.before)));
+    if case.exclusive {
+        let frozen = |claim: &ClaimState| claim.standing() == Standing::Frozen && !claim.owned.is_empty();
+        prop_assert!(!case.claims.iter().any(frozen), "set the password of who is frozen");
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Exclusive kinds: a principal is in one place, and one claim is served.
 
-use super::{check, claim, deleted, exclusive, frozen, list, owner, pending, plan};
+use super::{adopting, check, claim, deleted, exclusive, frozen, list, owner, pending, plan, retaining, rotated};
 
 #[test]
 fn the_oldest_is_served_and_the_others_are_told_by_whom_even_when_they_want_the_same() {
@@ -59,4 +59,25 @@ fn the_last_owner_is_released_only_when_the_principal_is_gone() {
     let claims = [deleted(owner("a", "gold", "gold"))];
     check(&exclusive(&claims, &list("lead")), &["cloud: [lead] to []", "Ending"]);
     check(&exclusive(&claims, &list("")), &["0: release", "Ended"]);
+}
+
+#[test]
+fn a_password_is_set_anew_for_the_owner_that_is_served_and_nobody_else() {
+    let set = ["cloud: [gold] to [gold], details of 0", "Granted"];
+    check(&exclusive(&[rotated(owner("a", "gold", "gold"))], &list("gold")), &set);
+    check(&exclusive(&[rotated(claim("a", "gold"))], &list("gold")), &["AlreadyHeld"]);
+    let recorded_first = ["0: finalizer", "Granted"];
+    check(&exclusive(&[rotated(adopting(claim("a", "gold")))], &list("gold")), &recorded_first);
+    let others = [owner("a", "gold", "gold"), rotated(claim("b", "gold"))];
+    check(&exclusive(&others, &list("gold")), &["Granted, Conflict with 0"]);
+    check(&exclusive(&[rotated(frozen(owner("a", "gold", "gold")))], &list("gold")), &["Frozen"]);
+}
+
+#[test]
+fn a_password_is_not_set_while_the_principal_is_on_its_way_or_let_go() {
+    let claims = [rotated(owner("a", "gold", "gold tin"))];
+    check(&exclusive(&claims, &list("tin")), &["cloud: [tin] to [gold], details of 0", "Progressing"]);
+    check(&plan(true, &[rotated(owner("a", "gold", "gold"))], &list(""), &pending("gold")), &["Progressing"]);
+    let leaving = [deleted(retaining(owner("a", "gold", "gold"))), rotated(owner("b", "gold", "gold"))];
+    check(&exclusive(&leaving, &list("gold")), &["0: release", "Ended, Granted"]);
 }

@@ -17,6 +17,7 @@ fn claim(name: &str, wanted: &str) -> ClaimState {
         owned: Access::new(),
         adopt: false,
         retain: false,
+        rotated: false,
     }
 }
 
@@ -43,6 +44,11 @@ fn adopting(claim: ClaimState) -> ClaimState {
 
 fn retaining(claim: ClaimState) -> ClaimState {
     ClaimState { retain: true, ..claim }
+}
+
+/// It supplies another password than was last set for it.
+fn rotated(claim: ClaimState) -> ClaimState {
+    ClaimState { rotated: true, ..claim }
 }
 
 /// Words are strings of access.

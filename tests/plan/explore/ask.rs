@@ -120,6 +120,7 @@ fn claim_state(config: Config, index: usize, claim: Claim) -> ClaimState {
         owned: access(claim.owned),
         adopt: config.adopt[index],
         retain: config.retain[index],
+        rotated: false,
     }
 }
 

@@ -251,4 +251,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &[("parties.rs", "claim.deleting && !claim.finalizer", "false")],
         By::Example("claims::a_released_claim_that_somebody_elses_finalizer_keeps_counts_for_nothing"),
     ),
+    fault(
+        "sets the password of a foreign account",
+        &[("change.rs", "party.has_recorded() && !party.share.is_empty()", "true")],
+        By::Example("exclusive::a_password_is_set_anew_for_the_owner_that_is_served_and_nobody_else"),
+    ),
+    fault(
+        "sets the password of whom Retain lets go",
+        &[("change.rs", "if view.exclusive && retained_owner(view) { return None; } let due", "let due")],
+        By::Example("exclusive::a_password_is_not_set_while_the_principal_is_on_its_way_or_let_go"),
+    ),
 ];
