@@ -10,10 +10,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::console::NoSuchTarget;
 use crate::dli::QueueKind;
+use crate::ehpc;
 use crate::faults::Fault;
 use crate::settings::AccessKey;
-use crate::simulator::{NoSuchQueue, Simulator};
+use crate::simulator::Simulator;
 
 /// The admin API.
 pub(crate) fn router() -> Router<Simulator> {
@@ -21,12 +23,19 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/health", get(async || Json(json!({"status": "ok"}))))
         .route("/reset", post(reset))
         .route("/dli/queues", get(list_queues))
-        .route("/dli/queues/{queue}", put(create_queue).delete(remove_queue))
-        .route("/dli/queues/{queue}/users", get(list_users))
-        .route("/dli/queues/{queue}/users/{user}", put(set_user).post(grant_user).delete(remove_user))
+        .route("/dli/queues/{queue}", put(create_queue))
+        .route("/dws/clusters/{cluster}", put(create_dws_cluster))
+        .route("/dws/clusters/{cluster}/pools/{pool}", put(create_pool).delete(remove_pool))
+        .route("/dataarts/workspaces/{workspace}", put(create_workspace))
+        .route("/targets/{target}", delete(remove_target))
+        .route("/targets/{target}/users", get(list_users))
+        .route("/targets/{target}/users/{user}", put(set_user).post(grant_user).delete(remove_user))
+        .route("/iam/users/{id}", put(add_iam_user))
+        .route("/iam/groups/{id}", put(add_iam_group))
         .route("/iam/unknown-users/{user}", put(add_unknown_user).delete(remove_unknown_user))
         .route("/iam/tokens", delete(revoke_tokens))
         .route("/iam/access-keys/{id}", put(set_key).delete(remove_key))
+        .merge(ehpc::admin::router())
         .route("/journal", get(journal))
         .route("/faults", get(list_faults).post(add_faults).delete(clear_faults))
         .route("/switches", get(switches).patch(patch_switches))
@@ -34,22 +43,24 @@ pub(crate) fn router() -> Router<Simulator> {
         .fallback(async || refuse(StatusCode::NOT_FOUND, "there is no such path in the admin API"))
 }
 
-type Sim = State<Simulator>;
-const DONE: StatusCode = StatusCode::NO_CONTENT;
+/// The account whose admin API it is.
+pub(crate) type Sim = State<Simulator>;
+/// Done, with nothing to tell.
+pub(crate) const DONE: StatusCode = StatusCode::NO_CONTENT;
 
 fn refuse(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"error": message}))).into_response()
 }
 
 /// Why a request is refused.
-enum Refusal {
+pub(crate) enum Refusal {
     Unreadable(serde_json::Error),
-    NoSuchQueue,
+    NoSuchTarget,
 }
 
-impl From<NoSuchQueue> for Refusal {
-    fn from(_: NoSuchQueue) -> Self {
-        Self::NoSuchQueue
+impl From<NoSuchTarget> for Refusal {
+    fn from(_: NoSuchTarget) -> Self {
+        Self::NoSuchTarget
     }
 }
 
@@ -63,18 +74,23 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Unreadable(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
-            Self::NoSuchQueue => refuse(StatusCode::NOT_FOUND, &NoSuchQueue.to_string()),
+            Self::NoSuchTarget => refuse(StatusCode::NOT_FOUND, &NoSuchTarget.to_string()),
         }
     }
 }
 
 /// JSON, whatever the content type says: curl's default is fine.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     Ok(serde_json::from_slice(body)?)
 }
 
-fn done_if(found: bool, what: &str) -> Response {
+/// Done, unless the thing was not there.
+pub(crate) fn done_if(found: bool, what: &str) -> Response {
     if found { DONE.into_response() } else { refuse(StatusCode::NOT_FOUND, what) }
+}
+
+fn created_if(new: bool) -> StatusCode {
+    if new { StatusCode::CREATED } else { DONE }
 }
 
 async fn reset(State(sim): Sim) -> StatusCode {
@@ -93,15 +109,31 @@ struct NewQueue {
 }
 
 async fn create_queue(State(sim): Sim, Path(queue): Path<String>, Query(new): Query<NewQueue>) -> StatusCode {
-    if sim.create_queue(&queue, new.kind) { StatusCode::CREATED } else { DONE }
+    created_if(sim.create_queue(&queue, new.kind))
 }
 
-async fn remove_queue(State(sim): Sim, Path(queue): Path<String>) -> Response {
-    done_if(sim.remove_queue(&queue), "there is no such queue")
+async fn create_dws_cluster(State(sim): Sim, Path(cluster): Path<String>) -> StatusCode {
+    created_if(sim.create_dws_cluster(&cluster))
 }
 
-async fn list_users(State(sim): Sim, Path(queue): Path<String>) -> Result<Json<Value>, Refusal> {
-    let users = sim.users(&queue).ok_or(NoSuchQueue)?;
+async fn create_pool(State(sim): Sim, Path((cluster, pool)): Path<(String, String)>) -> Result<StatusCode, Refusal> {
+    Ok(created_if(sim.create_pool(&cluster, &pool)?))
+}
+
+async fn remove_pool(State(sim): Sim, Path((cluster, pool)): Path<(String, String)>) -> Result<Response, Refusal> {
+    Ok(done_if(sim.remove_pool(&cluster, &pool)?, "there is no such pool"))
+}
+
+async fn create_workspace(State(sim): Sim, Path(workspace): Path<String>) -> StatusCode {
+    created_if(sim.create_workspace(&workspace))
+}
+
+async fn remove_target(State(sim): Sim, Path(target): Path<String>) -> Result<StatusCode, Refusal> {
+    if sim.remove_target(&target) { Ok(DONE) } else { Err(NoSuchTarget.into()) }
+}
+
+async fn list_users(State(sim): Sim, Path(target): Path<String>) -> Result<Json<Value>, Refusal> {
+    let users = sim.users(&target).ok_or(NoSuchTarget)?;
     Ok(Json(json!(users)))
 }
 
@@ -113,26 +145,26 @@ struct NewUser {
 
 async fn set_user(
     State(sim): Sim,
-    Path((queue, user)): Path<(String, String)>,
+    Path((target, user)): Path<(String, String)>,
     Query(new): Query<NewUser>,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
     if new.admin {
-        sim.outside_set_administrator(&queue, &user)?;
+        sim.outside_set_administrator(&target, &user)?;
     } else {
-        let privileges: Vec<String> = read(&body)?;
-        sim.outside_set(&queue, &user, &borrowed(&privileges))?;
+        let strings: Vec<String> = read(&body)?;
+        sim.outside_set(&target, &user, &borrowed(&strings))?;
     }
     Ok(DONE)
 }
 
 async fn grant_user(
     State(sim): Sim,
-    Path((queue, user)): Path<(String, String)>,
+    Path((target, user)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let privileges: Vec<String> = read(&body)?;
-    sim.outside_grant(&queue, &user, &borrowed(&privileges))?;
+    let strings: Vec<String> = read(&body)?;
+    sim.outside_grant(&target, &user, &borrowed(&strings))?;
     Ok(DONE)
 }
 
@@ -140,9 +172,24 @@ fn borrowed(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
-async fn remove_user(State(sim): Sim, Path((queue, user)): Path<(String, String)>) -> Result<StatusCode, Refusal> {
-    sim.outside_remove(&queue, &user)?;
+async fn remove_user(State(sim): Sim, Path((target, user)): Path<(String, String)>) -> Result<StatusCode, Refusal> {
+    sim.outside_remove(&target, &user)?;
     Ok(DONE)
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+async fn add_iam_user(State(sim): Sim, Path(id): Path<String>, Query(named): Query<Named>) -> StatusCode {
+    sim.add_iam_user(&id, &named.name);
+    DONE
+}
+
+async fn add_iam_group(State(sim): Sim, Path(id): Path<String>, Query(named): Query<Named>) -> StatusCode {
+    sim.add_iam_group(&id, &named.name);
+    DONE
 }
 
 async fn add_unknown_user(State(sim): Sim, Path(user): Path<String>) -> StatusCode {
@@ -159,16 +206,24 @@ async fn revoke_tokens(State(sim): Sim) -> Json<Value> {
     Json(json!({"revoked": sim.revoke_tokens()}))
 }
 
+/// An access key without its id.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub(crate) struct NewKey {
     secret: String,
     security_token: Option<String>,
 }
 
+impl NewKey {
+    /// The key of this id.
+    pub(crate) fn of(self, id: String) -> AccessKey {
+        AccessKey { id, secret: self.secret, security_token: self.security_token }
+    }
+}
+
 async fn set_key(State(sim): Sim, Path(id): Path<String>, body: Bytes) -> Result<StatusCode, Refusal> {
     let key: NewKey = read(&body)?;
-    sim.set_access_key(AccessKey { id, secret: key.secret, security_token: key.security_token });
+    sim.set_access_key(key.of(id));
     Ok(DONE)
 }
 

@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::journal::Change;
 use crate::signature::{Signed, query_pairs};
 use crate::world::World;
-use crate::{dli, iam};
+use crate::{dataarts, dli, dws, ehpc, iam};
 
 /// The gateway takes no more than this ("API Request Signing Guide": 12 MB).
 const LARGEST_BODY: usize = 12 * 1024 * 1024;
@@ -17,7 +17,7 @@ const LARGEST_BODY: usize = 12 * 1024 * 1024;
 type Route = fn(&Received) -> Option<Box<dyn Operation>>;
 
 /// Every service: each says which requests are its operations.
-const SERVICES: &[Route] = &[dli::route, iam::route];
+const SERVICES: &[Route] = &[dli::route, dws::route, dataarts::route, ehpc::route, iam::route];
 
 /// The operation that a request asks for, if it is of any service.
 pub(crate) fn route(request: &Received) -> Option<Box<dyn Operation>> {
@@ -29,11 +29,24 @@ pub(crate) trait Operation: Send + Sync {
     /// What the journal and the faults get to see.
     fn summary(&self) -> Summary;
 
-    /// The project in the path; none for what needs no credentials.
-    fn project(&self) -> Option<&str>;
+    /// Who may ask for it.
+    fn caller(&self) -> Caller<'_>;
 
     /// Does it. Called again, later, when a fault lets the effect land late.
     fn run(&self, world: &mut World) -> Outcome;
+}
+
+/// Who may ask for an operation.
+#[derive(Clone, Copy)]
+pub(crate) enum Caller<'a> {
+    /// Anyone: the body says who it is.
+    Anyone,
+    /// Whoever has credentials of this account of Huawei Cloud.
+    Huawei,
+    /// The same, and the path names this project.
+    HuaweiProject(&'a str),
+    /// Whoever has an access key of this account of Alibaba Cloud.
+    Alibaba,
 }
 
 /// What an operation does, to whom, where.

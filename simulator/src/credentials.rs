@@ -83,18 +83,18 @@ pub(crate) fn claimed(world: &World, request: &Received) -> Option<String> {
     Authorization::parse(value).ok().map(|sent| sent.access_key_id)
 }
 
-/// Lets a call into a project, or says why not.
-pub(crate) fn authenticate(world: &mut World, request: &Received, project: &str) -> Result<(), Answer> {
+/// Lets a call into the account and, if it names one, into a project; or says why not.
+pub(crate) fn authenticate(world: &mut World, request: &Received, project: Option<&str>) -> Result<(), Answer> {
     if let Some(token) = request.header("x-auth-token") {
         token_is_good(world, token)?;
     } else {
         signature_is_good(world, request)?;
     }
-    let announced = request.header("x-project-id").unwrap_or(project);
-    if project == world.settings.project_id && announced == project {
+    let mut named = project.into_iter().chain(request.header("x-project-id"));
+    if named.all(|project| project == world.settings.project_id) {
         return Ok(());
     }
-    let message = "No permission to access the project: the project in the URI is not the caller's";
+    let message = "No permission to access the project: the project in the URI or in X-Project-Id is not the caller's";
     Err(Answer::gateway(403, "APIGW.0302", message))
 }
 

@@ -15,7 +15,7 @@ use crate::switches::Switches;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Only calls of this service (`dli`, `iam`).
+    /// Only calls of this service, by the journal's name.
     #[serde(default)]
     pub service: Option<String>,
     /// Only this operation, by the journal's name.
@@ -206,8 +206,8 @@ impl Reply {
         let answer = match (&self.body, code) {
             (Some(body), _) => Answer::error(self.status, code, body.clone()),
             (None, Some(code)) if code.starts_with("APIG") => Answer::gateway(self.status, code, &self.message),
-            (None, _) if service == "iam" => Answer::iam(self.status, &self.message),
-            (None, Some(code)) => Answer::dli(switches, self.status, code, &self.message),
+            (None, Some(code)) => Answer::refusal(service, switches, self.status, code, &self.message),
+            (None, None) if service == "iam" => Answer::iam(self.status, &self.message),
             (None, None) => Answer::error(self.status, None, Value::Null),
         };
         let headers = self.headers.iter();

@@ -12,9 +12,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::answer::Answer;
-use crate::call::{Operation, Received, Summary, route};
+use crate::call::{Caller, Operation, Received, Summary, route};
 use crate::credentials::{authenticate, claimed};
 use crate::delivery::Delivery;
+use crate::ehpc;
 use crate::faults::{Action, Effect, Reply};
 use crate::journal::Entry;
 use crate::simulator::Simulator;
@@ -75,8 +76,11 @@ async fn pause(ms: u64) {
 
 /// Who may call, and how often.
 fn admit(world: &mut World, request: &Received, operation: &dyn Operation) -> Result<(), Answer> {
-    if let Some(project) = operation.project() {
-        authenticate(world, request, project)?;
+    match operation.caller() {
+        Caller::Anyone => {}
+        Caller::Huawei => authenticate(world, request, None)?,
+        Caller::HuaweiProject(project) => authenticate(world, request, Some(project))?,
+        Caller::Alibaba => return ehpc::admit(world, request),
     }
     world.throttle()
 }
@@ -103,10 +107,10 @@ struct Call {
 impl Call {
     fn of(world: &World, request: &Received, operation: Box<dyn Operation>, request_id: &str) -> Self {
         let summary = operation.summary();
-        let credential = match operation.project() {
-            Some(_) => claimed(world, request),
-            // Who needs no credentials says in the body who he is.
-            None => summary.principals.first().map(|user| format!("user:{user}")),
+        let credential = match operation.caller() {
+            Caller::Anyone => summary.principals.first().map(|user| format!("user:{user}")),
+            Caller::Huawei | Caller::HuaweiProject(_) => claimed(world, request),
+            Caller::Alibaba => ehpc::claimed(request),
         };
         Self { operation: Arc::from(operation), summary, credential, request_id: request_id.to_owned() }
     }
@@ -128,7 +132,7 @@ impl Call {
             Effect::None => {}
         }
         let reply = |reply: &Reply| reply.answer(self.summary.service, &world.switches);
-        let delivery = deliver(fault, handled, reply);
+        let delivery = deliver(self.summary.service, fault, handled, reply);
         let entry = Entry { changed, fault: fault.map(|action| action.name().to_owned()), ..self.entry() };
         Self::conclude(world, delivery, entry)
     }
@@ -160,9 +164,14 @@ impl Call {
     }
 }
 
-/// How the answer of a call travels that met this fault; `handled` is what the call came to, if it was
-/// handled.
-fn deliver(fault: Option<&Action>, handled: Option<Answer>, reply: impl Fn(&Reply) -> Answer) -> Delivery {
+/// How the answer of a call of a service travels that met this fault; `handled` is what the call came to, if
+/// it was handled.
+fn deliver(
+    service: &str,
+    fault: Option<&Action>,
+    handled: Option<Answer>,
+    reply: impl Fn(&Reply) -> Answer,
+) -> Delivery {
     let own = |spoil: &dyn Fn(Answer) -> Delivery| handled.map_or(Delivery::Closed, spoil);
     match fault {
         None | Some(Action::DelayMs(_) | Action::ApplyThenDelayMs(_)) => own(&Delivery::Whole),
@@ -171,7 +180,7 @@ fn deliver(fault: Option<&Action>, handled: Option<Answer>, reply: impl Fn(&Repl
             Some(given) => Delivery::Whole(reply(given)),
             None => Delivery::Closed,
         },
-        Some(Action::IsSuccessFalse { message }) => Delivery::Whole(Answer::not_success(message)),
+        Some(Action::IsSuccessFalse { message }) => Delivery::Whole(Answer::not_success(service, message)),
         Some(Action::Hang | Action::ApplyThenHang) => Delivery::Never,
         Some(Action::Reset | Action::ApplyThenReset) => Delivery::Closed,
         Some(Action::TruncatedBody) => own(&Delivery::Truncated),

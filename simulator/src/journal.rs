@@ -26,18 +26,19 @@ pub struct Entry {
     pub sequence: u64,
     /// By the simulator's clock.
     pub timestamp: Timestamp,
-    /// `dli`, `iam`, or `gateway` for a path that belongs to no service.
+    /// `dli`, `dws`, `dataarts`, `ehpc`, `iam`, or `gateway` for a path that belongs to no service.
     pub service: String,
     /// The vendor's name of the call; `OutsideEdit` for what came through the admin API; `LateEffect`
     /// for a call whose effect landed after its answer; `Unknown`.
     pub operation: String,
-    /// The queue.
+    /// The queue, cluster or workspace.
     pub target: Option<String>,
-    /// The user names that a write is about.
+    /// The names or ids of the users and groups that a call is about, in its order.
     pub principals: Vec<String>,
-    /// `grant`, `revoke`, `update`; for outside edits also `create` and `remove` (of the target).
+    /// `grant`, `revoke`, `update`, `password`; for outside edits also `create` and `remove`: of the target or,
+    /// when `privileges` names one, of a resource pool.
     pub action: Option<String>,
-    /// The privileges that the call named.
+    /// What the call named of that which can be held: privileges, the resource pool, role ids, groups.
     pub privileges: Vec<String>,
     /// The status that the caller was sent; none when there was no answer.
     pub status: Option<u16>,

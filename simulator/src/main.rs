@@ -97,6 +97,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn announce(address: SocketAddr, settings: &Settings) -> io::Result<()> {
     let key = settings.access_keys.first();
     let user = settings.iam_users.first();
+    let alibaba = settings.alibaba_keys.first();
     let line = json!({
         "address": address,
         "url": format!("http://{address}"),
@@ -108,6 +109,9 @@ fn announce(address: SocketAddr, settings: &Settings) -> io::Result<()> {
         "domain_name": settings.domain_name,
         "user_name": user.map(|user| &user.name),
         "password": user.map(|user| &user.password),
+        "alibaba_access_key_id": alibaba.map(|key| &key.id),
+        "alibaba_access_key_secret": alibaba.map(|key| &key.secret),
+        "alibaba_region": settings.alibaba_region,
     });
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

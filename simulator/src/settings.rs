@@ -10,14 +10,14 @@ use crate::switches::Switches;
 /// Waiting and delays follow tokio's clock, so that they can be paused.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// An access key of an IAM user, permanent or temporary.
+/// An access key of an IAM or RAM user, permanent or temporary.
 #[derive(Clone)]
 pub struct AccessKey {
-    /// The public half, as it appears in `Access=`.
+    /// The public half, as it appears in `Access=` or `Credential=`.
     pub id: String,
     /// The secret half.
     pub secret: String,
-    /// The token that a temporary key must be accompanied by, in `X-Security-Token`.
+    /// The token that a temporary key must be accompanied by, in `X-Security-Token` or `x-acs-security-token`.
     pub security_token: Option<String>,
 }
 
@@ -39,12 +39,20 @@ pub struct Settings {
     pub region: String,
     /// IAM domain (account) name.
     pub domain_name: String,
+    /// IAM domain (account) id.
+    pub domain_id: String,
     /// Access keys that sign requests.
     pub access_keys: Vec<AccessKey>,
     /// Users who may ask for tokens.
     pub iam_users: Vec<IamUser>,
-    /// The owner of every queue, listed as an administrator.
+    /// Access keys that sign requests to Alibaba Cloud.
+    pub alibaba_keys: Vec<AccessKey>,
+    /// Region of Alibaba Cloud.
+    pub alibaba_region: String,
+    /// The owner of every queue, and of the account, listed as an administrator.
     pub queue_owner: String,
+    /// The owner's IAM user id.
+    pub owner_id: String,
     /// Time of day.
     pub clock: Clock,
     /// Behaviours to start with, and to return to on reset.
@@ -57,13 +65,21 @@ impl Default for Settings {
             project_id: "0123456789abcdef0123456789abcdef".to_owned(),
             region: "cn-north-4".to_owned(),
             domain_name: "sim-domain".to_owned(),
+            domain_id: "d0000000000000000000000000000001".to_owned(),
             access_keys: vec![AccessKey {
                 id: "SIMULATEDACCESSKEY01".to_owned(),
                 secret: "simulatedSecretKeySimulatedSecretKey0001".to_owned(),
                 security_token: None,
             }],
             iam_users: vec![IamUser { name: "sim-operator".to_owned(), password: "simulatedPassword1".to_owned() }],
+            alibaba_keys: vec![AccessKey {
+                id: "SIMULATEDALIBABAKEY01".to_owned(),
+                secret: "simulatedAlibabaSecret0001".to_owned(),
+                security_token: None,
+            }],
+            alibaba_region: "cn-hangzhou".to_owned(),
             queue_owner: "sim-owner".to_owned(),
+            owner_id: "0e000000000000000000000000000000".to_owned(),
             clock: Arc::new(Timestamp::now),
             switches: Switches::default(),
         }

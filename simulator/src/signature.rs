@@ -25,6 +25,19 @@ pub struct Signed<'a> {
     pub body: &'a [u8],
 }
 
+impl Signed<'_> {
+    /// The only value of a header; none if it is missing, or there twice. The host may stand in the request's
+    /// target instead.
+    pub(crate) fn header(self, name: &str) -> Option<String> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Some(String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            (None, None) if name == "host" => self.uri.authority().map(ToString::to_string),
+            (None | Some(_), _) => None,
+        }
+    }
+}
+
 /// Why a request does not count as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -169,21 +182,12 @@ fn body_hash(request: Signed<'_>) -> Result<String, Refusal> {
     if unsigned || announced == actual { Ok(announced) } else { Err(Refusal::BodyHash) }
 }
 
-/// The only value of a header. The host may stand in the request's target instead.
 fn header(request: Signed<'_>, name: &str) -> Result<String, Refusal> {
-    let mut values = request.headers.get_all(name).iter();
-    let value = match (values.next(), values.next()) {
-        (Some(value), None) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        (None, None) if name == "host" => {
-            let authority = request.uri.authority().ok_or(Refusal::HeaderMissing)?;
-            authority.to_string()
-        }
-        (None | Some(_), _) => return Err(Refusal::HeaderMissing),
-    };
-    Ok(value)
+    request.header(name).ok_or(Refusal::HeaderMissing)
 }
 
-fn encode(text: &str) -> String {
+/// Percent-encoded, all but letters, digits, `-`, `_`, `.` and `~`.
+pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED_KEPT).to_string()
 }
 

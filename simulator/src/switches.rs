@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{dataarts, dws, ehpc};
+
 /// What `offset` counts in a paged list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,17 +22,18 @@ pub enum OffsetUnit {
 pub enum OverLimit {
     /// The maximum is used instead, silently.
     Cap,
-    /// 400 DLI.0001.
+    /// 400 with the service's code for bad parameters.
     Refuse,
 }
 
-/// What happens to a grant of what is held, or a revoke of what is not.
+/// What happens to a grant of what is held, to a revoke of what is not, and to the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repetition {
     /// Accepted.
     Ok,
-    /// 400 with a code: DLI.0006 for a grant, DLI.0002 (naming the privilege, not the queue) for a revoke.
+    /// 400 with a code. In DLI it is DLI.0006 for a grant, DLI.0002 (naming the privilege, not the queue) for a
+    /// revoke; in DataArts Studio DAYU.4402.
     Refused,
     /// 200 with `is_success: false`.
     NotSuccess,
@@ -68,6 +71,16 @@ pub enum ShowSpelling {
     Singular,
 }
 
+/// Whether answers have a field that says no more than its absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It is there.
+    Shown,
+    /// It is left out.
+    Absent,
+}
+
 /// Whether user names that differ in case only are the same user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +89,16 @@ pub enum UserNames {
     CaseSensitive,
     /// They are one, stored in lower case.
     CaseInsensitive,
+}
+
+impl UserNames {
+    /// The name under which a user's row stands.
+    pub(crate) fn key(self, user: &str) -> String {
+        match self {
+            Self::CaseSensitive => user.to_owned(),
+            Self::CaseInsensitive => user.to_lowercase(),
+        }
+    }
 }
 
 /// The fields of a DLI error body.
@@ -99,10 +122,17 @@ pub enum DateRefusal {
     Apigw0303,
 }
 
-/// Every switch with its position. In JSON the field names and the variants in snake case.
+/// Every switch with its position: those of DLI and of the gateway, and nested those of each further service.
+/// In JSON the field names and the variants in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
+    /// Those of DWS.
+    pub dws: dws::Switches,
+    /// Those of DataArts Studio.
+    pub dataarts: dataarts::Switches,
+    /// Those of E-HPC, its gateway included.
+    pub ehpc: ehpc::Switches,
     /// Unit of `offset` in the user list.
     pub offset_unit: OffsetUnit,
     /// Page size when no `limit` is given; none lists all.
@@ -153,6 +183,9 @@ pub struct Switches {
 impl Default for Switches {
     fn default() -> Self {
         Self {
+            dws: dws::Switches::default(),
+            dataarts: dataarts::Switches::default(),
+            ehpc: ehpc::Switches::default(),
             offset_unit: OffsetUnit::Rows,
             default_limit: None,
             max_limit: None,

@@ -1,19 +1,23 @@
 //! The state behind a simulator's handle: one account, everything in it, under one lock.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use crate::access::{Service, Targets};
 use crate::answer::Answer;
 use crate::call::Operation;
 use crate::credentials::Keyring;
-use crate::dli::Queues;
+use crate::dataarts::Workspace;
+use crate::dli::Queue;
+use crate::dws;
+use crate::ehpc::{Cluster, Gate};
 use crate::faults::Script;
 use crate::iam::Directory;
 use crate::journal::{Entry, Journal};
+use crate::rate::Rate;
 use crate::settings::Settings;
 use crate::switches::Switches;
 
@@ -23,11 +27,15 @@ pub(crate) struct World {
     pub(crate) switches: Switches,
     pub(crate) keyring: Keyring,
     pub(crate) iam: Directory,
-    pub(crate) dli: Queues,
+    pub(crate) dli: Targets<Queue>,
+    pub(crate) dws: Targets<dws::Cluster>,
+    pub(crate) dataarts: Targets<Workspace>,
+    pub(crate) ehpc: Targets<Cluster>,
+    pub(crate) alibaba: Gate,
     pub(crate) faults: Script,
     pub(crate) journal: Journal,
     late: Vec<Late>,
-    arrivals: VecDeque<Instant>,
+    rate: Rate,
     requests: u64,
 }
 
@@ -39,20 +47,44 @@ struct Late {
 }
 
 impl World {
-    /// An account without queues, as the settings describe it.
+    /// An account without targets, as the settings describe it.
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             switches: settings.switches.clone(),
             keyring: Keyring::new(&settings.access_keys),
-            iam: Directory::default(),
-            dli: Queues::default(),
+            iam: Directory::new(&settings),
+            dli: Targets::default(),
+            dws: Targets::default(),
+            dataarts: Targets::default(),
+            ehpc: Targets::default(),
+            alibaba: Gate::new(&settings.alibaba_keys),
             faults: Script::default(),
             journal: Journal::default(),
             late: Vec::new(),
-            arrivals: VecDeque::new(),
+            rate: Rate::default(),
             requests: 0,
             settings,
         }
+    }
+
+    /// The targets of every service: one line for each.
+    fn services(&self) -> [&dyn Service; 4] {
+        [&self.dli, &self.dws, &self.dataarts, &self.ehpc]
+    }
+
+    /// The same, to be changed.
+    fn services_mut(&mut self) -> [&mut dyn Service; 4] {
+        [&mut self.dli, &mut self.dws, &mut self.dataarts, &mut self.ehpc]
+    }
+
+    /// The service that has a target of this name.
+    pub(crate) fn service_of(&self, target: &str) -> Option<&dyn Service> {
+        self.services().into_iter().find(|service| service.has(target))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn service_of_mut(&mut self, target: &str) -> Option<&mut dyn Service> {
+        self.services_mut().into_iter().find(|service| service.has(target))
     }
 
     /// The time of day in the cloud, which may be ahead of ours.
@@ -70,22 +102,12 @@ impl World {
 
     /// Counts a call, or refuses it when this second is full.
     pub(crate) fn throttle(&mut self) -> Result<(), Answer> {
-        let Some(limit) = self.switches.requests_per_second else {
-            return Ok(());
-        };
-        let now = Instant::now();
-        let over = |at: &Instant| now.duration_since(*at) >= Duration::from_secs(1);
-        while self.arrivals.front().is_some_and(over) {
-            self.arrivals.pop_front();
-        }
-        if self.arrivals.len() >= limit {
+        self.rate.admit(self.switches.requests_per_second).map_err(|limit| {
             let message = format!(
                 "The throttling threshold has been reached: policy user over ratelimit,limit:{limit},time:1 second"
             );
-            return Err(Answer::gateway(429, "APIGW.0308", &message));
-        }
-        self.arrivals.push_back(now);
-        Ok(())
+            Answer::gateway(429, "APIGW.0308", &message)
+        })
     }
 
     /// Lets an operation have its effect later. `entry` is what the journal will say then.

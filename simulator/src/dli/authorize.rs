@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::queues::{Queue, Row, key};
+use super::queues::Queue;
 use super::{PRIVILEGES, bad_parameter, caller_needs, no_such_queue};
 use crate::answer::Answer;
-use crate::call::{Operation, Outcome, Received, Summary};
+use crate::call::{Caller, Operation, Outcome, Received, Summary};
 use crate::switches::{AdministratorRefusal, Repetition, Switches, UnknownGrantee};
 use crate::world::World;
 
@@ -44,23 +44,23 @@ impl Authorize {
         let switches = world.switches.clone();
         let parameters = self.parameters.as_ref().map_err(|problem| bad_parameter(&switches, problem))?;
         let verb = parameters.check(&switches)?;
-        let user = key(&switches, &parameters.user_name);
-        let unknown = world.iam.is_unknown(&parameters.user_name, &switches);
-        let owner = switches.owner_row && user == key(&switches, &world.settings.queue_owner);
+        let user = switches.user_names.key(&parameters.user_name);
+        let unknown = world.iam.is_unknown(&parameters.user_name, switches.user_names);
+        let owner = switches.owner_row && user == switches.user_names.key(&world.settings.queue_owner);
         let queue = world
             .dli
             .get_mut(&parameters.queue_name)
             .ok_or_else(|| no_such_queue(&switches, &parameters.queue_name.to_lowercase()))?;
         caller_needs(&switches, verb.needs())?;
-        if owner || queue.row(&user) == Some(&Row::Administrator) {
+        if owner || queue.list.is_administrator(&user) {
             return Err(administrator(&switches, &user));
         }
         let adds = verb != Verb::Revoke && !parameters.privileges.is_empty();
-        if unknown && (adds || queue.row(&user).is_none()) {
+        if unknown && (adds || queue.list.row(&user).is_none()) {
             return Err(unknown_grantee(&switches, &user));
         }
         let wanted = verb.apply(&switches, queue, &user, &parameters.set())?;
-        let changed = queue.set_by_call(&user, wanted);
+        let changed = queue.list.set_by_call(&user, wanted);
         Ok(Outcome {
             answer: Answer::ok(json!({"is_success": true, "message": ""})),
             changed: changed.into_iter().collect(),
@@ -83,8 +83,8 @@ impl Operation for Authorize {
         }
     }
 
-    fn project(&self) -> Option<&str> {
-        Some(&self.project)
+    fn caller(&self) -> Caller<'_> {
+        Caller::HuaweiProject(&self.project)
     }
 
     fn run(&self, world: &mut World) -> Outcome {
@@ -146,7 +146,7 @@ impl Verb {
         user: &str,
         named: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, Answer> {
-        let held = queue.held(user);
+        let held = queue.list.held(user);
         match self {
             Self::Grant => {
                 let again = named.intersection(&held).next();
@@ -180,14 +180,14 @@ fn refuse_repetition(
     match habit {
         Repetition::Ok => Ok(()),
         Repetition::Refused => Err(Answer::dli(switches, 400, code, &message(privilege))),
-        Repetition::NotSuccess => Err(Answer::not_success(&message(privilege))),
+        Repetition::NotSuccess => Err(Answer::not_success("dli", &message(privilege))),
     }
 }
 
 fn administrator(switches: &Switches, user: &str) -> Answer {
     let message = format!("The privileges of administrator {user} cannot be changed.");
     match switches.administrator_refusal {
-        AdministratorRefusal::NotSuccess => Answer::not_success(&message),
+        AdministratorRefusal::NotSuccess => Answer::not_success("dli", &message),
         AdministratorRefusal::Permission => Answer::dli(switches, 400, "DLI.0003", &message),
     }
 }
@@ -197,6 +197,6 @@ fn unknown_grantee(switches: &Switches, user: &str) -> Answer {
     match switches.unknown_grantee {
         UnknownGrantee::UnknownCode => Answer::dli(switches, 400, "DLI.2909", &message),
         UnknownGrantee::ObjectMissing => Answer::dli(switches, 400, "DLI.0002", &message),
-        UnknownGrantee::NotSuccess => Answer::not_success(&message),
+        UnknownGrantee::NotSuccess => Answer::not_success("dli", &message),
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::queues::{Queue, QueueKind};
-use super::users::number;
 use super::{bad_parameter, no_such_queue};
 use crate::answer::Answer;
-use crate::call::{Operation, Outcome, Received, Summary};
+use crate::call::{Caller, Operation, Outcome, Received, Summary};
+use crate::paging::{Page, number};
 use crate::world::World;
 
 /// `GET /v1.0/{project_id}/queues`: SQL queues only, unless `queue_type` says otherwise.
@@ -40,10 +40,12 @@ impl ListQueues {
                 return Err(bad_parameter(switches, &message));
             }
         };
-        let size = number(switches, "page-size", self.page_size.as_deref())?;
-        let page = number(switches, "current-page", self.current_page.as_deref())?.unwrap_or(1);
-        let size = size.unwrap_or(usize::MAX);
-        if size == 0 || page == 0 {
+        let number = |name, text: &Option<String>| {
+            number(name, text.as_deref()).map_err(|problem| bad_parameter(switches, &problem))
+        };
+        let limit = number("page-size", &self.page_size)?.unwrap_or(usize::MAX);
+        let page = number("current-page", &self.current_page)?.unwrap_or(1);
+        if limit == 0 || page == 0 {
             let message = "The parameters page-size and current-page must be positive.";
             return Err(bad_parameter(switches, message));
         }
@@ -52,9 +54,8 @@ impl ListQueues {
         if self.order.as_deref() == Some("queue_name_desc") {
             rows.reverse();
         }
-        let skipped = (page - 1).saturating_mul(size);
-        let queues: Vec<Value> = rows.into_iter().skip(skipped).take(size).collect();
-        let body = json!({"is_success": true, "message": "", "queues": queues});
+        let page = Page { skipped: (page - 1).saturating_mul(limit), limit };
+        let body = json!({"is_success": true, "message": "", "queues": page.of(rows)});
         Ok(Answer::ok(body))
     }
 }
@@ -64,8 +65,8 @@ impl Operation for ListQueues {
         Summary { service: "dli", operation: "ListQueues", ..Summary::default() }
     }
 
-    fn project(&self) -> Option<&str> {
-        Some(&self.project)
+    fn caller(&self) -> Caller<'_> {
+        Caller::HuaweiProject(&self.project)
     }
 
     fn run(&self, world: &mut World) -> Outcome {
@@ -84,8 +85,8 @@ impl Operation for ShowQueue {
         Summary { service: "dli", operation: "ShowQueue", target: Some(self.queue.clone()), ..Summary::default() }
     }
 
-    fn project(&self) -> Option<&str> {
-        Some(&self.project)
+    fn caller(&self) -> Caller<'_> {
+        Caller::HuaweiProject(&self.project)
     }
 
     fn run(&self, world: &mut World) -> Outcome {

@@ -10,8 +10,8 @@ mod users;
 
 use axum::http::Method;
 
+pub(crate) use queues::Queue;
 pub use queues::QueueKind;
-pub(crate) use queues::{Queue, Queues, Row, key};
 
 use crate::answer::Answer;
 use crate::call::{Operation, Received};

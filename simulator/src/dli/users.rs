@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::queues::{Queue, Row};
+use super::queues::Queue;
 use super::{bad_parameter, caller_needs, no_such_queue};
+use crate::access::{Row, Target};
 use crate::answer::Answer;
-use crate::call::{Operation, Outcome, Received, Summary};
-use crate::switches::{OffsetUnit, OverLimit, ShowSpelling, Switches};
+use crate::call::{Caller, Operation, Outcome, Received, Summary};
+use crate::paging::{Page, Paging};
+use crate::switches::{ShowSpelling, Switches};
 use crate::world::World;
 
 /// One page of a queue's users.
@@ -24,17 +26,16 @@ impl ListQueueUsers {
 
     fn answer(&self, world: &World) -> Result<Answer, Answer> {
         let switches = &world.switches;
-        let (limit, offset) = self.page(switches)?;
+        let page = self.page(switches)?;
         let queue = world.dli.get(&self.queue).ok_or_else(|| no_such_queue(switches, &self.queue))?;
         caller_needs(switches, &["SHOW_PRIVILEGES"])?;
         let rows = rows(queue, switches, &world.settings.queue_owner);
         let count = rows.len();
-        let page: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
         let mut body = json!({
             "is_success": true,
             "message": "",
             "queue_name": self.queue,
-            "privileges": page,
+            "privileges": page.of(rows),
         });
         if switches.count_present {
             body["count"] = Value::from(count);
@@ -42,32 +43,19 @@ impl ListQueueUsers {
         Ok(Answer::ok(body))
     }
 
-    /// How many rows, after how many.
-    fn page(&self, switches: &Switches) -> Result<(usize, usize), Answer> {
-        let limit = number(switches, "limit", self.limit.as_deref())?;
-        let offset = number(switches, "offset", self.offset.as_deref())?;
-        if switches.paging_required && (limit.is_none() || offset.is_none()) {
+    fn page(&self, switches: &Switches) -> Result<Page, Answer> {
+        if switches.paging_required && (self.limit.is_none() || self.offset.is_none()) {
             let message = "The parameters limit and offset are mandatory.";
             return Err(bad_parameter(switches, message));
         }
-        let limit = limit.or(switches.default_limit).unwrap_or(usize::MAX);
-        if limit == 0 {
-            return Err(bad_parameter(switches, "The parameter limit must be positive."));
-        }
-        let largest = switches.max_limit.unwrap_or(usize::MAX);
-        let asked_too_much = limit > largest && self.limit.is_some();
-        if asked_too_much && switches.over_limit == OverLimit::Refuse {
-            let message = format!("The parameter limit must not exceed {largest}.");
-            return Err(bad_parameter(switches, &message));
-        }
-        let limit = limit.min(largest);
-        let offset = offset.unwrap_or(0);
-        let skipped = match switches.offset_unit {
-            OffsetUnit::Rows => offset,
-            OffsetUnit::Pages => offset.saturating_mul(limit),
-            OffsetUnit::Ignored => 0,
+        let paging = Paging {
+            unit: switches.offset_unit,
+            default_limit: switches.default_limit,
+            max_limit: switches.max_limit,
+            over_limit: switches.over_limit,
         };
-        Ok((limit, skipped))
+        let page = paging.page(self.limit.as_deref(), self.offset.as_deref());
+        page.map_err(|problem| bad_parameter(switches, &problem))
     }
 }
 
@@ -76,8 +64,8 @@ impl Operation for ListQueueUsers {
         Summary { service: "dli", operation: "ListQueueUsers", target: Some(self.queue.clone()), ..Summary::default() }
     }
 
-    fn project(&self) -> Option<&str> {
-        Some(&self.project)
+    fn caller(&self) -> Caller<'_> {
+        Caller::HuaweiProject(&self.project)
     }
 
     fn run(&self, world: &mut World) -> Outcome {
@@ -87,11 +75,11 @@ impl Operation for ListQueueUsers {
 
 /// Every row as it is written, the owner's first, the others by name.
 fn rows(queue: &Queue, switches: &Switches, owner: &str) -> Vec<Value> {
-    let mut visible = queue.visible(switches);
+    let mut visible = queue.list.visible(switches.grant_visible_after_ms, switches.revoke_visible_after_ms);
     let mut rows = Vec::new();
     if switches.owner_row {
         visible.remove(owner);
-        rows.push(row(switches, owner, &Row::Administrator));
+        rows.push(row(switches, owner, &Queue::administrator()));
     }
     rows.extend(visible.iter().map(|(user, held)| row(switches, user, held)));
     rows
@@ -102,19 +90,10 @@ fn row(switches: &Switches, user: &str, held: &Row) -> Value {
         ShowSpelling::Singular if privilege == "SHOW_PRIVILEGES" => "SHOW_PRIVILEGE".to_owned(),
         ShowSpelling::Singular | ShowSpelling::Plural => privilege,
     };
-    let privileges: Vec<String> = held.privileges().into_iter().map(spelled).collect();
+    let privileges: Vec<String> = held.strings().into_iter().map(spelled).collect();
     json!({
-        "is_admin": *held == Row::Administrator,
+        "is_admin": held.is_administrator(),
         "user_name": user,
         "privileges": privileges,
     })
-}
-
-/// A parameter that is a number from 0.
-pub(super) fn number(switches: &Switches, name: &str, text: Option<&str>) -> Result<Option<usize>, Answer> {
-    let refuse = |_| {
-        let message = format!("The parameter {name} is not a valid number.");
-        bad_parameter(switches, &message)
-    };
-    text.map(|text| text.parse().map_err(refuse)).transpose()
 }

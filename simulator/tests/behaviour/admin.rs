@@ -16,14 +16,14 @@ async fn queues_are_made_listed_and_removed() {
     assert_eq!(cloud.admin("PUT", "/dli/queues/Spark?type=general", "").await.status, 201);
     assert_eq!(cloud.admin("PUT", "/dli/queues/spark", "").await.status, 204);
     assert_eq!(cloud.admin("GET", "/dli/queues", "").await.json(), json!({"queue1": "sql", "spark": "general"}));
-    assert_eq!(cloud.admin("DELETE", "/dli/queues/spark", "").await.status, 204);
-    assert_eq!(cloud.admin("DELETE", "/dli/queues/spark", "").await.status, 404);
+    assert_eq!(cloud.admin("DELETE", "/targets/spark", "").await.status, 204);
+    assert_eq!(cloud.admin("DELETE", "/targets/spark", "").await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_truth_about_users_is_read_and_edited() {
     let cloud = Cloud::new();
-    let users = "/dli/queues/queue1/users";
+    let users = "/targets/queue1/users";
     let put = async |user: &str, body: &str| cloud.admin("PUT", &format!("{users}/{user}"), body).await.status;
     assert_eq!(put("bob", r#"["SUBMIT_JOB", "RESTART"]"#).await, 204);
     assert_eq!(put("alice", r#"["SUBMIT_JOB"]"#).await, 204);
@@ -38,9 +38,29 @@ async fn the_truth_about_users_is_read_and_edited() {
     assert_eq!(put("alice", "[]").await, 204);
     assert_eq!(cloud.admin("GET", users, "").await.json(), json!({"bob": ["RESTART", "SUBMIT_JOB"]}));
     for (method, path) in [("GET", ""), ("PUT", "/a?admin=true"), ("DELETE", "/a")] {
-        let reply = cloud.admin(method, &format!("/dli/queues/gone/users{path}"), "").await;
+        let reply = cloud.admin(method, &format!("/targets/gone/users{path}"), "").await;
         assert_eq!(reply.status, 404, "{method} {path}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clusters_pools_and_workspaces_are_made_and_removed() {
+    let cloud = Cloud::new();
+    for path in ["/dws/clusters/c1", "/dws/clusters/c1/pools/etl", "/dataarts/workspaces/w1"] {
+        assert_eq!(cloud.admin("PUT", path, "").await.status, 201, "{path}");
+        assert_eq!(cloud.admin("PUT", path, "").await.status, 204, "{path}");
+    }
+    assert_eq!(cloud.admin("PUT", "/targets/c1/users/bob", r#"["etl"]"#).await.status, 204);
+    assert_eq!(cloud.admin("POST", "/targets/w1/users/u1", r#"["r00002"]"#).await.status, 204);
+    assert_eq!(cloud.admin("GET", "/targets/c1/users", "").await.json(), json!({"bob": ["etl"]}));
+    assert_eq!(cloud.admin("GET", "/targets/w1/users", "").await.json(), json!({"u1": ["r00002"]}));
+    for (method, path) in
+        [("DELETE", "/dws/clusters/c1/pools/etl"), ("DELETE", "/targets/c1"), ("DELETE", "/targets/w1")]
+    {
+        assert_eq!(cloud.admin(method, path, "").await.status, 204, "{path}");
+        assert_eq!(cloud.admin(method, path, "").await.status, 404, "{path}");
+    }
+    assert_eq!(cloud.admin("PUT", "/dws/clusters/c1/pools/etl", "").await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +116,13 @@ async fn switches_are_shown_and_turned_one_by_one() {
     expected["offset_unit"] = json!("pages");
     expected["max_limit"] = json!(50);
     assert_eq!(after, expected);
-    for nonsense in [r#"{"offset_unit": "miles"}"#, r#"{"offset": "rows"}"#, "[]"] {
+    let nested = r#"{"dws": {"busy": true}, "dataarts": {"failure_as": "dayu_4402"}}"#;
+    expected["dws"]["busy"] = json!(true);
+    expected["dataarts"]["failure_as"] = json!("dayu_4402");
+    assert_eq!(cloud.admin("PATCH", "/switches", nested).await.json(), expected);
+    expected["dws"]["max_limit"] = json!(5);
+    assert_eq!(cloud.admin("PATCH", "/switches", r#"{"dws": {"max_limit": 5}}"#).await.json(), expected);
+    for nonsense in [r#"{"offset_unit": "miles"}"#, r#"{"offset": "rows"}"#, r#"{"dws": {"bussy": true}}"#, "[]"] {
         assert_eq!(cloud.admin("PATCH", "/switches", nonsense).await.status, 400, "{nonsense}");
     }
     assert_eq!(cloud.admin("GET", "/switches", "").await.json(), expected);
@@ -132,9 +158,15 @@ async fn the_readme_has_every_switch_and_only_actions_that_exist() {
     };
     let cloud = Cloud::new();
     let switches = cloud.admin("GET", "/switches", "").await.json();
-    let mut documented = cells("| switch | positions | the question |\n");
-    documented.sort_unstable();
-    assert_eq!(documented, switches.as_object().unwrap().keys().collect::<Vec<_>>());
+    for (heading, service) in
+        [("switch", ""), ("`dws` switch", "/dws"), ("`dataarts` switch", "/dataarts"), ("`ehpc` switch", "/ehpc")]
+    {
+        let mut documented = cells(&format!("| {heading} | positions | the question |\n"));
+        documented.sort_unstable();
+        let mut all = switches.pointer(service).unwrap().as_object().unwrap().clone();
+        all.retain(|_, position| !position.is_object());
+        assert_eq!(documented, all.keys().collect::<Vec<_>>(), "{service}");
+    }
 
     let actions = cells("| action | the call itself | the answer |\n");
     assert_eq!(actions.iter().filter(|action| !action.contains("\"body\"")).count(), 15, "{actions:?}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::{Action, Fault};
 use tokio::time::{Instant, timeout};
 
-use crate::harness::{Cloud, Reply, let_pass};
+use crate::harness::{CLUSTER, Cloud, Reply, WORKSPACE, let_pass};
 
 /// Adds a fault as the admin API takes it.
 async fn fault(cloud: &Cloud, fault: Value) {
@@ -105,6 +105,50 @@ async fn an_answer_is_given_in_the_envelope_that_belongs_to_its_code() {
     fault(&cloud, json!({"action": {"answer": {"status": 502}}})).await;
     assert_eq!(grant(&cloud).await.text, "");
     assert!(!granted(&cloud));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_service_puts_an_answer_into_its_own_envelope() {
+    let cloud = Cloud::with_cluster(|_| ());
+    cloud.simulator.create_workspace(WORKSPACE);
+    fault(&cloud, json!({"service": "dws", "action": {"answer": {"status": 503, "code": "DWS.1", "message": "m"}}}))
+        .await;
+    let expected = json!({"externalMessage": "m", "errCode": "DWS.1", "error_code": "DWS.1", "error_msg": "m"});
+    assert_eq!(cloud.associate("etl", &["bob"]).await.json(), expected);
+    let dayu = json!({"answer": {"status": 500, "code": "DAYU.3531", "message": "m"}});
+    fault(&cloud, json!({"service": "dataarts", "action": dayu})).await;
+    let reply = cloud.workspace("GET", "/users", &Value::Null).await;
+    assert_eq!((reply.status, reply.json()), (500, json!({"error_code": "DAYU.3531", "error_msg": "m"})));
+    fault(&cloud, json!({"operation": "ListAuthDomains", "action": {"answer": {"status": 403, "message": "m"}}})).await;
+    let reply = cloud.call("GET", "/v3/auth/domains", "").await;
+    assert_eq!(reply.json(), json!({"error": {"code": 403, "message": "m", "title": "Forbidden"}}));
+    fault(&cloud, json!({"action": {"answer": {"status": 429, "code": "APIGW.0308"}}})).await;
+    assert_eq!(cloud.associate("etl", &["bob"]).await.json().get("errCode"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_service_denies_success_in_its_own_words() {
+    let cloud = Cloud::with_cluster(|_| ());
+    cloud.simulator.create_workspace(WORKSPACE);
+    let denied = json!({"times": 2, "action": {"is_success_false": {"message": "no"}}});
+    fault(&cloud, denied).await;
+    let reply = cloud.associate("etl", &["bob"]).await;
+    assert_eq!((reply.status, reply.json()), (200, json!({"workload_res_code": 1, "workload_res_str": "no"})));
+    let reply = cloud.workspace("POST", "/delete-users", &Value::Null).await;
+    assert_eq!((reply.status, reply.json()), (200, json!({"message": "no", "is_success": false})));
+    fault(&cloud, json!({"action": {"is_success_false": {}}})).await;
+    let reply = cloud.workspace("POST", "/delete-users", &Value::Null).await;
+    assert_eq!(reply.json(), json!({"message": null, "is_success": false}));
+    assert!(cloud.simulator.users(CLUSTER).unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_meets_calls_about_one_of_many_principals() {
+    let cloud = Cloud::with_cluster(|_| ());
+    fault(&cloud, json!({"target": CLUSTER, "principal": "carol", "action": "apply_then_reset"})).await;
+    assert!(!cloud.associate("etl", &["bob"]).await.closed);
+    assert!(cloud.associate("etl", &["dave", "carol"]).await.closed);
+    assert_eq!(cloud.simulator.users(CLUSTER).unwrap().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,8 @@ use tower::ServiceExt;
 pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const KEY: &str = "SIMULATEDACCESSKEY01";
 pub(crate) const SECRET: &str = "simulatedSecretKeySimulatedSecretKey0001";
+pub(crate) const CLUSTER: &str = "e59d6b86-9072-46eb-a996-13f8b44994c1";
+pub(crate) const WORKSPACE: &str = "2f3c7a0e9d5b4c18a6e0f1d2b3c4a596";
 pub(crate) const START: &str = "2025-01-02T03:04:05Z";
 
 /// What came back.
@@ -157,6 +159,57 @@ impl Cloud {
     pub(crate) async fn authorize_with(&self, body: &Value) -> Reply {
         let target = format!("/v1.0/{PROJECT}/queues/user-authorization");
         self.call("PUT", &target, &body.to_string()).await
+    }
+
+    /// A DWS cluster with two pools, `etl` and `reports`.
+    pub(crate) fn with_cluster(turn: impl FnOnce(&mut Switches)) -> Self {
+        let cloud = Self::with(turn);
+        cloud.simulator.create_dws_cluster(CLUSTER);
+        for pool in ["etl", "reports"] {
+            cloud.simulator.create_pool(CLUSTER, pool).unwrap();
+        }
+        cloud
+    }
+
+    /// A call below `…/workload` of the DWS cluster.
+    pub(crate) async fn dws(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.dws_at(CLUSTER, method, path, body).await
+    }
+
+    pub(crate) async fn dws_at(&self, cluster: &str, method: &str, path: &str, body: &str) -> Reply {
+        self.call(method, &format!("/v2/{PROJECT}/clusters/{cluster}/workload{path}"), body).await
+    }
+
+    /// "Associating a User to a Resource Pool".
+    pub(crate) async fn associate(&self, pool: &str, users: &[&str]) -> Reply {
+        self.batch("batch-create", pool, users).await
+    }
+
+    /// Its opposite.
+    pub(crate) async fn dissociate(&self, pool: &str, users: &[&str]) -> Reply {
+        self.batch("batch-delete", pool, users).await
+    }
+
+    async fn batch(&self, verb: &str, pool: &str, users: &[&str]) -> Reply {
+        let users: Vec<Value> = users.iter().map(|user| json!({"user_name": user})).collect();
+        let body = json!({"queue_name": pool, "user_list": users});
+        self.dws("POST", &format!("/queues/{pool}/users/{verb}"), &body.to_string()).await
+    }
+
+    /// A DataArts Studio workspace without members, and without the owner's row.
+    pub(crate) fn with_workspace(turn: impl FnOnce(&mut Switches)) -> Self {
+        let cloud = Self::with(|s| {
+            s.dataarts.owner_row = false;
+            turn(s);
+        });
+        cloud.simulator.create_workspace(WORKSPACE);
+        cloud
+    }
+
+    /// A call below the DataArts Studio workspace.
+    pub(crate) async fn workspace(&self, method: &str, path: &str, body: &Value) -> Reply {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.call(method, &format!("/v2/{PROJECT}/{WORKSPACE}{path}"), &body).await
     }
 
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &str) -> Reply {

@@ -1,109 +1,26 @@
-//! IAM: "Obtaining a User Token Through Password Authentication", and which users exist.
+//! "Obtaining a User Token Through Password Authentication": `POST /v3/auth/tokens`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
-use crate::call::{Operation, Outcome, Received, Summary};
-use crate::signature::hex;
-use crate::switches::{Switches, UserNames};
+use crate::call::{Caller, Operation, Outcome, Received, Summary};
 use crate::world::World;
 
-/// Tokens that were issued, and users who do not exist.
-#[derive(Default)]
-pub(crate) struct Directory {
-    tokens: BTreeMap<String, Token>,
-    unknown: BTreeSet<String>,
-    issued: u64,
-}
-
-struct Token {
-    user: String,
-    expires_at: Timestamp,
-    revoked: bool,
-}
-
-/// What a token is worth.
-pub(crate) enum TokenState {
-    /// It lets in.
-    Good,
-    /// It has expired, or died early.
-    Over,
-    /// Never issued.
-    Unknown,
-}
-
-impl Directory {
-    /// What a token is worth at a time of day.
-    pub(crate) fn state_of(&self, token: &str, now: Timestamp) -> TokenState {
-        match self.tokens.get(token) {
-            Some(token) if !token.revoked && now < token.expires_at => TokenState::Good,
-            Some(_) => TokenState::Over,
-            None => TokenState::Unknown,
-        }
-    }
-
-    /// Whose token it is.
-    pub(crate) fn user_of(&self, token: &str) -> Option<&str> {
-        self.tokens.get(token).map(|token| token.user.as_str())
-    }
-
-    /// All issued tokens die; says how many.
-    pub(crate) fn revoke_tokens(&mut self) -> usize {
-        let alive = self.tokens.values_mut().filter(|token| !token.revoked);
-        alive.map(|token| token.revoked = true).count()
-    }
-
-    /// Makes a user one whom IAM does not know or who never logged in, or the opposite.
-    pub(crate) fn set_unknown(&mut self, user: &str, unknown: bool) {
-        if unknown {
-            self.unknown.insert(user.to_owned());
-        } else {
-            self.unknown.remove(user);
-        }
-    }
-
-    /// Whether a grant to this user is refused.
-    pub(crate) fn is_unknown(&self, user: &str, switches: &Switches) -> bool {
-        match switches.user_names {
-            UserNames::CaseSensitive => self.unknown.contains(user),
-            UserNames::CaseInsensitive => self.unknown.iter().any(|u| u.eq_ignore_ascii_case(user)),
-        }
-    }
-
-    /// A token of the length and alphabet of real ones, different each time and in every run the same.
-    fn issue(&mut self, user: &str, expires_at: Timestamp) -> String {
-        self.issued += 1;
-        let seed = format!("{user} {} {expires_at}", self.issued);
-        let token = format!("MIISIMULATED{}", hex(&Sha256::digest(seed.as_bytes())));
-        self.tokens.insert(token.clone(), Token { user: user.to_owned(), expires_at, revoked: false });
-        token
-    }
-}
-
-/// `POST /v3/auth/tokens`
-pub(crate) fn route(request: &Received) -> Option<Box<dyn Operation>> {
-    let segments = request.segments();
-    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if request.method != Method::POST || path != ["v3", "auth", "tokens"] {
-        return None;
-    }
-    Some(Box::new(CreateToken {
-        body: serde_json::from_slice(&request.body).unwrap_or_default(),
-        catalogue: request.query("nocatalog").is_none(),
-    }))
-}
-
-struct CreateToken {
+/// A token for a user with a password, and for one project.
+pub(super) struct CreateToken {
     body: Value,
     catalogue: bool,
 }
 
 impl CreateToken {
+    pub(super) fn read(request: &Received) -> Self {
+        Self {
+            body: serde_json::from_slice(&request.body).unwrap_or_default(),
+            catalogue: request.query("nocatalog").is_none(),
+        }
+    }
+
     fn text(&self, pointer: &str) -> Option<&str> {
         self.body.pointer(pointer).and_then(Value::as_str)
     }
@@ -152,8 +69,8 @@ impl Operation for CreateToken {
         }
     }
 
-    fn project(&self) -> Option<&str> {
-        None
+    fn caller(&self) -> Caller<'_> {
+        Caller::Anyone
     }
 
     fn run(&self, world: &mut World) -> Outcome {
@@ -167,7 +84,7 @@ impl Operation for CreateToken {
         let expires_at = now.checked_add(life).unwrap_or(Timestamp::MAX);
         let token = world.iam.issue(&user, expires_at);
         let settings = &world.settings;
-        let domain = json!({"name": settings.domain_name, "id": "d0000000000000000000000000000001"});
+        let domain = json!({"name": settings.domain_name, "id": settings.domain_id});
         let mut body = json!({"token": {
             "methods": ["password"],
             "issued_at": written(now),
