@@ -6,12 +6,24 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The vendors' domains. Allowed are `service.domain` and `service.region.domain` with a region such as `cn-north-4`:
-/// one label more, and it may be a customer's own host (`bucket.obs.cn-north-4.myhuaweicloud.com`).
-const VENDOR_DOMAINS: [&str; 2] = ["myhuaweicloud.com", "myhuaweicloud.eu"];
+/// A domain of a vendor's.
+struct Domain {
+    name: &'static str,
+    /// Is this, in front of the domain, one of the vendor's own hosts?
+    is_own: fn(&str) -> bool,
+}
 
-const ALLOWED_BY_DEFAULT: &str =
-    "allowed are https://<service>.<region>.myhuaweicloud.com (or .eu) and what the operator's --allow-endpoint lists";
+const VENDOR_DOMAINS: [Domain; 3] = [
+    Domain { name: "myhuaweicloud.com", is_own: is_huaweis },
+    Domain { name: "myhuaweicloud.eu", is_own: is_huaweis },
+    Domain { name: "aliyuncs.com", is_own: is_alibabas },
+];
+
+const ALLOWED_BY_DEFAULT: &str = "allowed are https://<service>.<region>.myhuaweicloud.com (or .eu), \
+     https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists";
+
+/// The areas that Alibaba's regions begin with.
+const ALIBABA_AREAS: [&str; 6] = ["ap", "cn", "eu", "me", "na", "us"];
 
 /// An origin that credentials may be sent to. Only an allow-list makes one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,10 +35,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// A vendor's own host: `label` and `domain` are constants of the code, the region has been validated.
-    pub(super) fn vendor(service: &'static str, region: &str) -> Self {
-        let domain = if region == "eu-west-101" { VENDOR_DOMAINS[1] } else { VENDOR_DOMAINS[0] };
+    /// Huawei's own host: `service` is a constant of the code, the region has been validated.
+    pub(super) fn huawei(service: &'static str, region: &str) -> Self {
+        let domain = if region == "eu-west-101" { "myhuaweicloud.eu" } else { "myhuaweicloud.com" };
         Self { https: true, host: format!("{service}.{region}.{domain}"), port: None }
+    }
+
+    /// Alibaba's own host: `service` is a constant of the code, the region has been validated.
+    pub(super) fn alibaba(service: &'static str, region: &str) -> Self {
+        Self { https: true, host: format!("{service}.{region}.aliyuncs.com"), port: None }
     }
 
     /// Host, and port unless it is the scheme's own: what the `Host` header says.
@@ -41,14 +58,8 @@ impl Endpoint {
     fn is_vendors(&self) -> bool {
         self.https
             && self.port.is_none()
-            && VENDOR_DOMAINS.iter().any(|domain| {
-                let Some(labels) = self.host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.')) else {
-                    return false;
-                };
-                match labels.split_once('.') {
-                    None => !labels.is_empty(),
-                    Some((service, region)) => !service.is_empty() && !region.contains('.') && is_region(region),
-                }
+            && VENDOR_DOMAINS.iter().any(|Domain { name, is_own }| {
+                self.host.strip_suffix(name).and_then(|rest| rest.strip_suffix('.')).is_some_and(is_own)
             })
     }
 }
@@ -123,13 +134,37 @@ pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// `cn-north-4`: the shape of a region, which no service name has.
-pub(super) fn is_region(label: &str) -> bool {
+/// `service` or `service.region`: one label more, and it may be a customer's own host
+/// (`bucket.obs.cn-north-4.myhuaweicloud.com`).
+fn is_huaweis(labels: &str) -> bool {
+    match labels.split_once('.') {
+        None => !labels.is_empty(),
+        Some((service, region)) => !service.is_empty() && is_huawei_region(region),
+    }
+}
+
+/// Nothing but what the operator calls: here customers' own hosts have no label more
+/// (`bucket.oss-cn-hangzhou.aliyuncs.com`, and a bucket may be called `ehpc`).
+fn is_alibabas(labels: &str) -> bool {
+    matches!(labels.split_once('.'), Some(("ehpc" | "ehpc-vpc", region)) if is_alibaba_region(region))
+}
+
+/// `cn-north-4`: the shape of a region of Huawei's, which no service name has.
+pub(super) fn is_huawei_region(label: &str) -> bool {
     is_label(label)
         && label.len() <= 32
         && label.contains('-')
         && label.starts_with(|c: char| c.is_ascii_lowercase())
         && label.ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// `cn-hangzhou`, `cn-wuhan-lr`, `me-east-1`: the shape of a region of Alibaba's, which begins with an area.
+pub(super) fn is_alibaba_region(label: &str) -> bool {
+    is_label(label)
+        && label.len() <= 32
+        && label.split_once('-').is_some_and(|(area, place)| {
+            ALIBABA_AREAS.contains(&area) && place.starts_with(|c: char| c.is_ascii_lowercase())
+        })
 }
 
 fn parse(url: &str) -> Result<Endpoint, EndpointError> {
@@ -210,6 +245,10 @@ mod tests {
             "https://DLI.cn-north-4.MyHuaweiCloud.com:443",
             "https://dli.eu-west-101.myhuaweicloud.eu",
             "https://iam.myhuaweicloud.com",
+            "https://ehpc.cn-hangzhou.aliyuncs.com",
+            "https://ehpc-vpc.cn-wuhan-lr.aliyuncs.com",
+            "https://ehpc.me-east-1.aliyuncs.com",
+            "https://ehpc.cn-hongkong.aliyuncs.com",
         ] {
             assert!(accepts(&[], url), "{url}");
         }
@@ -269,6 +308,26 @@ mod tests {
     }
 
     #[test]
+    fn of_alibabas_hosts_only_those_of_ehpc_are_allowed_and_no_customers() {
+        for url in [
+            "http://ehpc.cn-hangzhou.aliyuncs.com",
+            "https://bucket.oss-cn-hangzhou.aliyuncs.com",
+            "https://ehpc.oss-cn-hangzhou.aliyuncs.com",
+            "https://ehpc.oss-accelerate.aliyuncs.com",
+            "https://bucket.cn-hangzhou.aliyuncs.com",
+            "https://ehpc.bucket.cn-hangzhou.aliyuncs.com",
+            "https://ehpc.cn-hangzhou.oss.aliyuncs.com",
+            "https://ehpc.cn-hangzhou.aliyuncs.com.evil.com",
+            "https://ehpc.cn-hangzhou.evilaliyuncs.com",
+            "https://ehpc.cn-.aliyuncs.com",
+            "https://ehpc.aliyuncs.com",
+            "https://ehpc.cn-north-4.myhuaweicloud.com.aliyuncs.com",
+        ] {
+            assert!(!accepts(&[], url), "{url}");
+        }
+    }
+
+    #[test]
     fn an_administrators_entry_allows_exactly_itself() {
         let extra = ["dli.private.example", "gateway.example:8443", "http://127.0.0.1:9000", "https://[::1]:1"];
         for url in [
@@ -315,7 +374,7 @@ mod tests {
         assert_eq!(
             refused("https://evil.com"),
             "`https://evil.com` is not an allowed endpoint: allowed are https://<service>.<region>.myhuaweicloud.com \
-             (or .eu) and what the operator's --allow-endpoint lists"
+             (or .eu), https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists"
         );
         assert!(!refused("https://me:hunter2@evil.com").contains("hunter2"));
         assert!(refused("http://dli.cn-north-4.myhuaweicloud.com").contains("is not encrypted"));

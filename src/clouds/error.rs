@@ -53,6 +53,12 @@ pub enum CloudError {
         /// What was answered.
         fault: Fault,
     },
+    /// The target knows no such pool.
+    #[error("the target knows no such pool: {fault}")]
+    PoolNotFound {
+        /// What was answered.
+        fault: Fault,
+    },
     /// The cloud does not know the principal.
     #[error("the principal was not found: {fault}")]
     PrincipalNotFound {
@@ -86,10 +92,28 @@ impl CloudError {
             | Self::AccessDenied { fault }
             | Self::TargetNotFound { fault }
             | Self::TargetNotReady { fault }
+            | Self::PoolNotFound { fault }
             | Self::PrincipalNotFound { fault }
             | Self::Rejected { fault }
             | Self::UnexpectedReply { fault } => fault,
         }
+    }
+
+    /// The same, said of a member of a batch: see [`Fault::partly`].
+    pub(super) fn partly(mut self) -> Self {
+        let (Self::Throttled { fault, .. }
+        | Self::Unavailable { fault }
+        | Self::Unreachable { fault }
+        | Self::CredentialsRejected { fault }
+        | Self::AccessDenied { fault }
+        | Self::TargetNotFound { fault }
+        | Self::TargetNotReady { fault }
+        | Self::PoolNotFound { fault }
+        | Self::PrincipalNotFound { fault }
+        | Self::Rejected { fault }
+        | Self::UnexpectedReply { fault }) = &mut self;
+        fault.partly = true;
+        self
     }
 
     /// The vendor's error code, as sent.
@@ -118,13 +142,15 @@ pub struct Fault {
     pub message: String,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+    /// Part of a batch that was refused: it may have been carried out all the same, whatever the error says.
+    pub partly: bool,
 }
 
 impl Fault {
     /// A fault of our own, without an answer of the cloud.
     #[must_use]
     pub fn of(operation: &'static str, message: impl Into<String>) -> Self {
-        Self { operation, status: None, code: None, message: message.into(), request_id: None }
+        Self { operation, status: None, code: None, message: message.into(), request_id: None, partly: false }
     }
 }
 
@@ -156,6 +182,7 @@ mod tests {
             code: Some("DLI.0003".to_owned()),
             message: "permission check failed".to_owned(),
             request_id: Some("abc".to_owned()),
+            partly: false,
         };
         let error = CloudError::AccessDenied { fault };
         assert_eq!(

@@ -4,9 +4,16 @@
 //! | --- | --- |
 //! | [`endpoint`] | which hosts credentials may be sent to |
 //! | [`transport`](Transport) | one HTTP exchange, with limits; tests replace it |
+//! | `caller` | how an account makes a call, whoever its vendor |
+//! | `gate` | keeps bad credentials from being tried again and again |
+//! | `signature` | what the vendors' signatures have in common |
+//! | `skew` | how far our clock is off from a cloud's |
+//! | `batch` | many writes in few calls, and who they are refused for |
 //! | `budget` | how fast one account may call, and when it must pause |
+//! | `reaction` | which reaction a refusal asks for |
 //! | `redact` | makes a vendor's words fit to be shown |
 //! | [`CloudError`] | what a call ends in, one variant per reaction |
+//! | [`alibaba`] | Alibaba Cloud: signing, errors, services |
 //! | [`huawei`] | Huawei Cloud: signing, tokens, errors, services |
 //!
 //! # Invariants
@@ -14,16 +21,23 @@
 //! - What could not be read completely is an error, never an absence.
 //! - A credential leaves only in the request it authenticates, to an allowed endpoint, and shows in no error and no log.
 //! - A call is not sent later than its caller allowed, and ends soon after: see [`IN_FLIGHT`].
-//! - Nothing is sent twice, but for a request refused for its credentials, and that once.
+//! - Nothing is sent twice, but for a request refused for its credentials or its HTTP method, and that once.
 
+pub mod alibaba;
 pub mod endpoint;
 pub mod huawei;
 
+mod batch;
 mod budget;
+mod caller;
 mod error;
+mod gate;
+mod reaction;
 mod redact;
 #[cfg(test)]
 mod script;
+mod signature;
+mod skew;
 mod transport;
 
 use std::time::Duration;
@@ -39,4 +53,6 @@ pub const IN_FLIGHT: Duration = Duration::from_mins(1);
 pub enum Account {
     /// A project of Huawei Cloud.
     Huawei(huawei::Session),
+    /// A region of an account of Alibaba Cloud.
+    Alibaba(alibaba::Session),
 }

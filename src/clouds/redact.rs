@@ -3,6 +3,8 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::signature::encode;
+
 /// How long a message may be, in characters.
 const MESSAGE_LIMIT: usize = 200;
 /// How long a code or an id may be.
@@ -11,23 +13,34 @@ const TOKEN_LIMIT: usize = 64;
 const REDACTED: &str = "[redacted]";
 
 /// Knows the credentials of one account, and takes them out of whatever is to be shown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Redactor {
     credentials: Vec<SecretString>,
 }
 
 impl Redactor {
-    /// Hides `credential` from now on, as it is and percent-encoded.
+    /// Hides `credential` from now on: as it is, and percent-encoded as in a query and as in a canonical request of one.
     pub(super) fn hide(&mut self, credential: &str) {
         if credential.is_empty() {
             return;
         }
-        let encoded = utf8_percent_encode(credential, NON_ALPHANUMERIC).to_string();
-        for spelling in [visible(credential), encoded] {
+        let (all, once) =
+            (utf8_percent_encode(credential, NON_ALPHANUMERIC).to_string(), encode(credential.as_bytes()));
+        let twice = encode(once.as_bytes());
+        for spelling in [visible(credential), all, once, twice] {
             self.credentials.push(SecretString::from(spelling));
         }
         // A credential that contains another one goes first, or its rest would stay.
         self.credentials.sort_by_key(|credential| std::cmp::Reverse(credential.expose_secret().len()));
+    }
+
+    /// One that hides these too, in every spelling: what is sent with one call, such as passwords.
+    pub(super) fn hiding(&self, credentials: &[SecretString]) -> Self {
+        let mut redactor = self.clone();
+        for credential in credentials {
+            redactor.hide(credential.expose_secret());
+        }
+        redactor
     }
 
     /// A message: one line of at most 200 characters. `also` are credentials that come and go, such as a token.
@@ -82,8 +95,13 @@ mod tests {
 
     #[test]
     fn a_credential_never_shows_however_it_is_spelled() {
+        let redactor = redactor().hiding(&[SecretString::from("Pa5s.-w+rd")]);
         for words in ["key s3cr/t+key is bad", "key s3cr%2Ft%2Bkey is bad", "key s3\u{0}cr/t\u{200b}+key is bad"] {
-            assert_eq!(redactor().message(words, &[]), "key [redacted] is bad");
+            assert_eq!(redactor.message(words, &[]), "key [redacted] is bad");
+        }
+        for words in ["Pa5s.-w+rd", "Pa5s%2E%2Dw%2Brd", "Pa5s.-w%2Brd", "Pa5s.-w%252Brd"] {
+            assert_eq!(redactor.message(&format!("a={words}&b"), &[]), "a=[redacted]&b");
+            assert_eq!(redactor.token(words), None);
         }
     }
 

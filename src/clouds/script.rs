@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 
-use super::{Transport, TransportError};
+use super::{CloudError, Transport, TransportError};
 
 type Answered = Result<Response<Bytes>, TransportError>;
 type Answers = dyn Fn(&Request<Bytes>) -> Answered + Send + Sync;
@@ -95,4 +95,22 @@ pub(super) fn answer_with(status: u16, header: &'static str, value: &str, body: 
         response.headers_mut().insert(header, value);
     }
     Ok(response)
+}
+
+/// The name of the variant, or of success.
+pub(super) fn kind<T>(result: &Result<T, CloudError>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(CloudError::Throttled { .. }) => "throttled",
+        Err(CloudError::Unavailable { .. }) => "unavailable",
+        Err(CloudError::Unreachable { .. }) => "unreachable",
+        Err(CloudError::CredentialsRejected { .. }) => "credentials rejected",
+        Err(CloudError::AccessDenied { .. }) => "access denied",
+        Err(CloudError::TargetNotFound { .. }) => "target not found",
+        Err(CloudError::TargetNotReady { .. }) => "target not ready",
+        Err(CloudError::PoolNotFound { .. }) => "pool not found",
+        Err(CloudError::PrincipalNotFound { .. }) => "principal not found",
+        Err(CloudError::Rejected { .. }) => "rejected",
+        Err(CloudError::UnexpectedReply { .. }) => "unexpected reply",
+    }
 }

@@ -1,21 +1,20 @@
 //! Puts the credentials into a request: a signature, or a token fetched for the purpose.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request};
-use jiff::{SignedDuration, Timestamp, tz::Offset};
+use jiff::{Timestamp, tz::Offset};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::request::{Call, target};
-use super::session::{Wire, not_sent};
+use super::request::{Call, Service, target};
 use super::sign::{DATE_HEADER, Unsigned, sign};
 use super::token::{self, Fresh, TokenCache};
 use super::{Credentials, SettingsError, reply};
+use crate::clouds::caller::{Wire, not_sent};
 use crate::clouds::endpoint::Endpoint;
 use crate::clouds::redact::Redactor;
+use crate::clouds::skew::Skew;
 use crate::clouds::{CloudError, Fault};
 
 const FETCH: &str = "fetch an IAM token";
@@ -23,9 +22,6 @@ const PROJECT_HEADER: &str = "x-project-id";
 const SECURITY_TOKEN_HEADER: &str = "x-security-token";
 const AUTH_TOKEN_HEADER: &str = "x-auth-token";
 const SUBJECT_TOKEN_HEADER: &str = "x-subject-token";
-/// The cloud tolerates a clock that is off by 15 minutes. If ours seems to be off by less than this, that is not why it
-/// refused.
-const SKEW_NOTICED: i64 = 5 * 60;
 
 /// Who calls, and for which project.
 pub(super) struct Auth {
@@ -33,8 +29,7 @@ pub(super) struct Auth {
     project_id: String,
     iam: Endpoint,
     tokens: TokenCache,
-    /// Seconds to add to our clock to get the cloud's, as far as it matters.
-    skew: AtomicI64,
+    skew: Skew,
 }
 
 /// What one request was authenticated with.
@@ -83,7 +78,7 @@ impl Auth {
                 redactor.hide(password.expose_secret());
             }
         }
-        Ok(Self { credentials, project_id, iam, tokens: TokenCache::default(), skew: AtomicI64::new(0) })
+        Ok(Self { credentials, project_id, iam, tokens: TokenCache::default(), skew: Skew::default() })
     }
 
     /// Makes the request for `call`, authenticated by anything but what was `refused`.
@@ -98,9 +93,8 @@ impl Auth {
         let mut request = call.to_request(endpoint).map_err(unfit)?;
         match &self.credentials {
             Credentials::AccessKey { id, secret, security_token } => {
-                let skew = self.skew.load(Ordering::Relaxed);
-                let now = wire.clock.now();
-                let date = timestamp(now.checked_add(SignedDuration::from_secs(skew)).unwrap_or(now));
+                let (now, skew) = self.skew.now(&wire.clock);
+                let date = timestamp(now);
                 let token = security_token.as_ref().map(ExposeSecret::expose_secret);
                 let headers = self.signing_headers(&date, token);
                 let signature = signature(call, endpoint, &headers, id, secret.expose_secret());
@@ -118,7 +112,8 @@ impl Auth {
                 let body = token::body(domain_name, user_name, password.expose_secret(), &self.project_id);
                 let fetch = self.fetch(wire, Bytes::from(body.to_string()), call.send_by);
                 let token = self.tokens.get(old, &wire.clock, call.send_by, fetch).await;
-                let token = token.unwrap_or_else(|| Err(not_sent(call, "another call is still fetching a token")))?;
+                let token =
+                    token.unwrap_or_else(|| Err(not_sent(call.operation, "another call is still fetching a token")))?;
                 insert(&mut request, AUTH_TOKEN_HEADER, token.value.expose_secret()).map_err(unfit)?;
                 Ok((request, Proof::Token { number: token.number, value: [token.value] }))
             }
@@ -130,15 +125,7 @@ impl Auth {
         match (proof, date) {
             (Proof::Token { .. }, _) => true,
             (Proof::Signature { .. }, None) => false,
-            (Proof::Signature { skew: used }, Some(theirs)) => {
-                let off = theirs.duration_since(wire.clock.now()).as_secs();
-                let noticed = (off - used).abs() >= SKEW_NOTICED;
-                if noticed {
-                    tracing::warn!(seconds = off, "the clock differs from the cloud's; signing with the cloud's time");
-                    self.skew.store(off, Ordering::Relaxed);
-                }
-                noticed
-            }
+            (Proof::Signature { skew }, Some(theirs)) => self.skew.correct(*skew, &wire.clock, theirs),
         }
     }
 
@@ -152,7 +139,8 @@ impl Auth {
     /// `POST /v3/auth/tokens`: 201, with the token in a header.
     async fn fetch(&self, wire: &Wire, body: Bytes, send_by: Instant) -> Result<Fresh, CloudError> {
         let target = target(&["v3", "auth", "tokens"], &[("nocatalog", "1")]);
-        let call = Call { operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
+        let call =
+            Call { service: Service::Iam, operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
         let unfit = |_| CloudError::Rejected { fault: Fault::of(FETCH, "not sent: not a valid request") };
         let request = call.to_request(&self.iam).map_err(unfit)?;
         let response = wire.exchange(FETCH, request).await?;
@@ -177,7 +165,7 @@ fn signature(call: &Call, endpoint: &Endpoint, headers: &[(&str, &str)], id: &st
     let mut headers = headers.to_vec();
     headers.push(("host", &host));
     if call.body.is_some() {
-        headers.push((CONTENT_TYPE.as_str(), super::request::CONTENT_TYPE));
+        headers.push((CONTENT_TYPE.as_str(), call.service.content_type()));
     }
     let body = call.body.as_deref().unwrap_or_default();
     let request = Unsigned { method: call.method.as_str(), target: &call.target, headers: &headers, body };

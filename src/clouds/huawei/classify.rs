@@ -2,21 +2,14 @@
 
 use http::StatusCode;
 
-/// How to react; [`CloudError`](crate::clouds::CloudError) without the facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reaction {
-    Throttled,
-    Unavailable,
-    CredentialsRejected,
-    AccessDenied,
-    TargetNotFound,
-    Rejected,
-    UnexpectedReply,
-}
+use super::reply::Refusal;
+use crate::clouds::reaction::Reaction;
 
-/// The vendor's codes, with what they mean: "Error Codes" in the DLI API reference, and of the gateway in "API Request
-/// Signing Guide". The gateway writes its prefix `APIG` or `APIGW`.
-const CODES: &[(&str, Reaction, &str)] = &[
+/// A code, the reaction to it, and what it means.
+type Code = (&'static str, Reaction, &'static str);
+
+/// The gateway's codes: "API Request Signing Guide". It writes its prefix `APIG` or `APIGW`.
+const GATEWAY: &[Code] = &[
     ("APIG.0101", Reaction::Rejected, "this API is not published here; says nothing of the object, despite HTTP 404"),
     ("APIG.0103", Reaction::Rejected, "this API has no backend here"),
     ("APIG.0301", Reaction::CredentialsRejected, "bad signature, wrong clock, or key locked after five of them"),
@@ -25,6 +18,10 @@ const CODES: &[(&str, Reaction, &str)] = &[
     ("APIG.0307", Reaction::CredentialsRejected, "the token has expired"),
     ("APIG.0308", Reaction::Throttled, "too many calls"),
     ("APIG.0401", Reaction::AccessDenied, "access denied by the API's own policy"),
+];
+
+/// "Error Codes" in the DLI API reference.
+const DLI: &[Code] = &[
     ("DLI.0001", Reaction::Rejected, "a parameter is wrong"),
     ("DLI.0002", Reaction::TargetNotFound, "some object does not exist; which one, only the message says"),
     ("DLI.0003", Reaction::AccessDenied, "permission check failed, despite HTTP 400"),
@@ -45,27 +42,51 @@ const CODES: &[(&str, Reaction, &str)] = &[
     ("DLI.1028", Reaction::Rejected, "quota used up"),
 ];
 
-/// Judges a refusal. `vendors_own`: its body was one of the vendor's error envelopes.
-pub(super) fn classify(status: StatusCode, code: Option<&str>, vendors_own: bool) -> Reaction {
-    let known = code.and_then(|code| {
+/// "Error Codes" in the DWS API reference, and what the service is known to answer.
+const DWS: &[Code] = &[
+    ("DWS.0001", Reaction::Rejected, "a parameter is wrong, as an id that is no UUID"),
+    ("DWS.0015", Reaction::AccessDenied, "no permission; also said of a cluster that does not exist"),
+    ("DWS.0047", Reaction::TargetNotFound, "no such cluster, with HTTP 404 or 401"),
+    ("DWS.3027", Reaction::TargetNotFound, "no such cluster"),
+    ("DWS.5036", Reaction::AccessDenied, "forbidden"),
+    (DWS_BUSY, Reaction::TargetNotReady, "the cluster is busy, despite HTTP 403"),
+    (DWS_FAILURE, Reaction::Unavailable, "failure of the service, or no such pool"),
+];
+const DWS_BUSY: &str = "DWS.7023";
+const DWS_FAILURE: &str = "DWS.9999";
+
+/// The pages of the workspace APIs of DataArts Studio, and what its host is known to answer.
+const DATA_ARTS: &[Code] = &[
+    (DAYU_FAILURE, Reaction::Unavailable, "failure of the service"),
+    ("DAYU.3601", Reaction::AccessDenied, "no permission; also said of a workspace that does not exist"),
+    ("DAYU.4402", Reaction::Rejected, "the operation failed, for whatever reason"),
+    ("DLS.6036", Reaction::TargetNotFound, "no such workspace"),
+];
+const DAYU_FAILURE: &str = "DAYU.3531";
+
+/// Judges an answer that is no success, by its refusal if it has one of the vendor's making.
+pub(super) fn classify(status: StatusCode, refusal: Option<&Refusal>) -> Reaction {
+    let known = refusal.and_then(|refusal| {
+        let code = refusal.code.as_deref()?;
+        if code == DWS_FAILURE && refusal.message.contains(DWS_BUSY) {
+            return Some(Reaction::TargetNotReady);
+        }
         let code = code.strip_prefix("APIGW.").map_or_else(|| code.to_owned(), |number| format!("APIG.{number}"));
-        CODES.iter().find(|(known, ..)| *known == code).map(|(_, reaction, _)| *reaction)
+        let mut codes = [GATEWAY, DLI, DWS, DATA_ARTS].into_iter().flatten();
+        codes.find(|(known, ..)| *known == code).map(|(_, reaction, _)| *reaction)
     });
-    known.unwrap_or_else(|| by_status(status, vendors_own))
+    known.unwrap_or_else(|| {
+        let reaction = Reaction::by_status(status, refusal.is_some());
+        // The database refuses with HTTP 500.
+        let refused = reaction == Reaction::Unavailable && refusal.is_some_and(|refusal| refusal.by_workload);
+        if refused { Reaction::Rejected } else { reaction }
+    })
 }
 
-fn by_status(status: StatusCode, vendors_own: bool) -> Reaction {
-    match status.as_u16() {
-        401 => Reaction::CredentialsRejected,
-        403 => Reaction::AccessDenied,
-        429 => Reaction::Throttled,
-        408 | 500..=599 => Reaction::Unavailable,
-        // Whoever said this was not the service: a proxy, or some other host.
-        404 | 407 if !vendors_own => Reaction::UnexpectedReply,
-        // A success that carries a refusal, or a refusal without a known reason.
-        200..=299 | 400..=499 => Reaction::Rejected,
-        _ => Reaction::UnexpectedReply,
-    }
+/// Does the service say with this code that it has failed, for whatever reason? DWS also says so of a pool that does not
+/// exist.
+pub(super) fn is_catch_all(code: &str) -> bool {
+    matches!(code, DWS_FAILURE | DAYU_FAILURE)
 }
 
 #[cfg(test)]
@@ -73,7 +94,8 @@ mod tests {
     use super::*;
 
     fn judge(status: u16, code: Option<&str>, vendors_own: bool) -> Reaction {
-        classify(StatusCode::from_u16(status).unwrap_or_default(), code, vendors_own)
+        let refusal = Refusal { code: code.map(str::to_owned), ..Refusal::default() };
+        classify(StatusCode::from_u16(status).unwrap_or_default(), vendors_own.then_some(&refusal))
     }
 
     #[test]
@@ -82,6 +104,39 @@ mod tests {
         assert_eq!(judge(400, Some("DLI.0003"), true), Reaction::AccessDenied);
         assert_eq!(judge(500, Some("DLI.0001"), true), Reaction::Rejected);
         assert_eq!(judge(200, Some("DLI.0013"), true), Reaction::CredentialsRejected);
+    }
+
+    #[test]
+    fn dws_and_data_arts_say_with_codes_what_their_statuses_do_not() {
+        for (status, code, reaction) in [
+            (404, "DWS.0047", Reaction::TargetNotFound),
+            (401, "DWS.0047", Reaction::TargetNotFound),
+            (404, "DWS.3027", Reaction::TargetNotFound),
+            (403, "DWS.0015", Reaction::AccessDenied),
+            (400, "DWS.0015", Reaction::AccessDenied),
+            (400, "DWS.5036", Reaction::AccessDenied),
+            (403, "DWS.7023", Reaction::TargetNotReady),
+            (400, "DWS.9999", Reaction::Unavailable),
+            (500, "DWS.0001", Reaction::Rejected),
+            (400, "DLS.6036", Reaction::TargetNotFound),
+            (404, "DAYU.3601", Reaction::AccessDenied),
+            (400, "DAYU.4402", Reaction::Rejected),
+            (200, "DAYU.3531", Reaction::Unavailable),
+        ] {
+            assert_eq!(judge(status, Some(code), true), reaction, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_failure_of_dws_that_names_a_busy_cluster_is_one() {
+        let refusal = |message: &str| Refusal {
+            code: Some("DWS.9999".to_owned()),
+            message: message.to_owned(),
+            ..Refusal::default()
+        };
+        let judge = |message| classify(StatusCode::INTERNAL_SERVER_ERROR, Some(&refusal(message)));
+        assert_eq!(judge("errCode: DWS.7023, the cluster is busy"), Reaction::TargetNotReady);
+        assert_eq!(judge("internal error"), Reaction::Unavailable);
     }
 
     #[test]

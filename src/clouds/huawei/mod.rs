@@ -6,9 +6,13 @@
 
 mod auth;
 mod classify;
+mod culprit;
+mod data_arts;
+mod difference;
 mod dli;
-mod gate;
+mod dws;
 mod paging;
+mod reading;
 mod reply;
 mod request;
 mod session;
@@ -17,7 +21,9 @@ mod token;
 
 use secrecy::SecretString;
 
+pub use data_arts::{DataArts, Identity, Member, Membership, WorkspaceMembers};
 pub use dli::{Authorization, Dli, QueueUser, QueueUsers};
+pub use dws::{ClusterUsers, Dws, Placement};
 pub use session::Session;
 
 use super::endpoint::Endpoint;
@@ -41,6 +47,10 @@ pub struct Settings {
 pub struct Endpoints {
     /// Data Lake Insight, instead of `https://dli.{region}.myhuaweicloud.com`.
     pub dli: Option<Endpoint>,
+    /// Data Warehouse Service, instead of `https://dws.{region}.myhuaweicloud.com`.
+    pub dws: Option<Endpoint>,
+    /// DataArts Studio, instead of `https://dayu.{region}.myhuaweicloud.com`.
+    pub data_arts: Option<Endpoint>,
     /// Identity and Access Management, instead of `https://iam.{region}.myhuaweicloud.com`.
     pub iam: Option<Endpoint>,
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::classify::{Reaction, classify};
+use super::classify::classify;
+use crate::clouds::reaction::Reaction;
 use crate::clouds::redact::Redactor;
+use crate::clouds::skew::parse_date;
 use crate::clouds::{CloudError, Fault};
 
 /// A successful answer: its JSON, and what a complaint about it needs.
@@ -32,7 +33,16 @@ impl Answer {
                 code: None,
                 message: message.to_owned(),
                 request_id: self.request_id.clone(),
+                partly: false,
             },
+        }
+    }
+
+    /// A write that says with `is_success` how it went: only an explicit `true` says that it was made.
+    pub(super) fn confirmed(&self) -> Result<(), CloudError> {
+        match self.json.get("is_success") {
+            Some(Value::Bool(true)) => Ok(()),
+            _ => Err(self.unexpected("the answer does not say whether it was done")),
         }
     }
 }
@@ -46,66 +56,58 @@ pub(super) fn read(
     token: &[SecretString],
 ) -> Result<Answer, CloudError> {
     let status = response.status();
-    let json: Option<Value> = serde_json::from_slice(response.body()).ok();
+    let json = parse(status, response.body());
     let request_id = request_id(response.headers(), json.as_ref(), redactor);
-    let refusal = json.as_ref().and_then(refusal).filter(|refusal| !(status.is_success() && refusal.is_success()));
+    let refusal = json.as_ref().and_then(|json| refusal(json, status));
     if let (true, None, Some(json)) = (status.is_success(), &refusal, json) {
         return Ok(Answer { json, operation, status, request_id });
     }
 
-    let vendors_own = refusal.is_some();
-    let (code, message) = match refusal {
-        Some(refusal) => (refusal.code, refusal.message),
-        None if status.is_success() => (None, "the answer is not JSON".to_owned()),
-        None if status.is_redirection() => (None, "a redirect, which is not followed".to_owned()),
-        None => (None, "no error that the vendor documents".to_owned()),
+    let ours = match &refusal {
+        Some(_) => "",
+        None if status.is_success() => "the answer is not JSON",
+        None if status.is_redirection() => "a redirect, which is not followed",
+        None => "no error that the vendor documents",
     };
-    let code = code.filter(|code| code != status.as_str());
-    let reaction = match (vendors_own, status.is_success()) {
-        (false, true) => Reaction::UnexpectedReply,
-        _ => classify(status, code.as_deref(), vendors_own),
+    let reaction = match &refusal {
+        None if status.is_success() => Reaction::UnexpectedReply,
+        refusal => classify(status, refusal.as_ref()),
     };
+    let (code, message) = refusal.map_or_else(|| (None, ours.to_owned()), |refusal| (refusal.code, refusal.message));
     let fault = Fault {
         operation,
         status: Some(status.as_u16()),
         code: code.and_then(|code| redactor.token(&code)),
         message: redactor.message(&message, token),
         request_id,
+        partly: false,
     };
-    Err(match reaction {
-        Reaction::Throttled => CloudError::Throttled { fault, retry_after: retry_after(response.headers(), now) },
-        Reaction::Unavailable => CloudError::Unavailable { fault },
-        Reaction::CredentialsRejected => CloudError::CredentialsRejected { fault },
-        Reaction::AccessDenied => CloudError::AccessDenied { fault },
-        Reaction::TargetNotFound => CloudError::TargetNotFound { fault },
-        Reaction::Rejected => CloudError::Rejected { fault },
-        Reaction::UnexpectedReply => CloudError::UnexpectedReply { fault },
-    })
+    Err(reaction.error(fault, retry_after(response.headers(), now)))
 }
 
-/// What time it is for whoever answered.
-pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    parse_date(headers.get(http::header::DATE)?.to_str().ok()?)
+/// A refusal in the vendor's words.
+#[derive(Default)]
+pub(super) struct Refusal {
+    pub(super) code: Option<String>,
+    pub(super) message: String,
+    /// The database behind DWS refused, and its code says so.
+    pub(super) by_workload: bool,
 }
 
-struct Refusal {
-    code: Option<String>,
-    message: String,
+/// The body as JSON; an error may come encoded.
+fn parse(status: StatusCode, body: &[u8]) -> Option<Value> {
+    let encoded = || if status.is_success() { None } else { base64url(body) };
+    serde_json::from_slice(body).ok().or_else(|| serde_json::from_slice(&encoded()?).ok())
 }
 
-impl Refusal {
-    /// Some answers carry a code that says that all is well.
-    fn is_success(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| matches!(code, "0" | "200") || code.ends_with(".0000"))
-    }
-}
-
-/// Tries the vendor's envelopes in turn; the first that fits counts.
-fn refusal(json: &Value) -> Option<Refusal> {
+/// Tries the vendor's envelopes in turn; the first that fits counts. A success in one is none in all.
+fn refusal(json: &Value, status: StatusCode) -> Option<Refusal> {
     let pair = |object: &Value, code: &str, messages: &[&str]| {
         let code = text(object.get(code)?)?;
-        let message = messages.iter().find_map(|message| object.get(*message).and_then(text));
-        Some(Refusal { code: Some(code), message: message.unwrap_or_default() })
+        let message = messages.iter().find_map(|message| object.get(*message).and_then(text)).unwrap_or_default();
+        let all_is_well = matches!(code.as_str(), "0" | "200") || code.ends_with(".0000");
+        let code = Some(code).filter(|code| code != status.as_str());
+        (!status.is_success() || !all_is_well).then_some(Refusal { code, message, by_workload: false })
     };
     let flat = |object: &Value| {
         pair(object, "error_code", &["error_msg"])
@@ -113,17 +115,50 @@ fn refusal(json: &Value) -> Option<Refusal> {
             .or_else(|| pair(object, "errCode", &["externalMessage"]))
             .or_else(|| pair(object, "code", &["message"]))
     };
+    let workload = || {
+        let refusal = pair(json, "workload_res_code", &["workload_res_str"])?;
+        let by_workload = refusal.code.as_deref() != Some("0");
+        Some(Refusal { by_workload, ..refusal })
+    };
     flat(json)
         .or_else(|| flat(json.get("errors")?.get(0)?))
         .or_else(|| pair(json.get("error")?, "code", &["message", "title"]))
-        .or_else(|| pair(json, "workload_res_code", &["workload_res_str"]))
+        .or_else(workload)
         .or_else(|| pair(json, "error_id", &["error_cause", "error_name"]))
         .or_else(|| {
             // Anything but `true` that is there at all: a `"false"` in quotes is no success.
             let failed = json.get("is_success").is_some_and(|flag| *flag != Value::Bool(true) && !flag.is_null());
             let message = json.get("message").and_then(text).unwrap_or_default();
-            failed.then_some(Refusal { code: None, message })
+            failed.then_some(Refusal { message, ..Refusal::default() })
         })
+}
+
+/// A number of rows: a number, or one in quotes. Anything else that is there at all is none.
+pub(super) fn row_count(value: &Value) -> Option<usize> {
+    text(value)?.parse().ok()
+}
+
+/// Decodes base64 of the alphabet for URLs, padded or not.
+fn base64url(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let (mut held, mut bits) = (0_u32, 0);
+    for &letter in encoded.trim_ascii().iter().filter(|letter| **letter != b'=') {
+        let six = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        held = (held << 6) | u32::from(six);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((held >> bits) & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -148,10 +183,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => Duration::try_from(parse_date(value)?.duration_since(now)).ok(),
     }
-}
-
-fn parse_date(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 #[cfg(test)]
@@ -202,11 +233,52 @@ mod tests {
     }
 
     #[test]
+    fn an_error_may_come_as_base64_of_the_alphabet_for_urls() {
+        let body = r#"{"error_code":"DWS.0001","error_msg":"?> ü"}"#;
+        assert_eq!(serde_json::from_str::<Value>(body).ok(), parse(StatusCode::BAD_REQUEST, body.as_bytes()));
+        let encoded = "eyJlcnJvcl9jb2RlIjoiRFdTLjAwMDEiLCJlcnJvcl9tc2ciOiI_PiDDvCJ9";
+        for encoded in [encoded.to_owned(), format!("{encoded}==\n")] {
+            let Err(error) = read_answer(400, &[], encoded.as_bytes()) else { panic!("a success") };
+            assert_eq!((error.code(), error.fault().message.as_str()), (Some("DWS.0001"), "?> ü"));
+        }
+        let success = read_answer(200, &[], encoded.as_bytes());
+        assert!(matches!(success, Err(CloudError::UnexpectedReply { .. })), "{success:?}");
+    }
+
+    #[test]
+    fn the_code_of_the_database_behind_dws_counts_more_than_the_status() {
+        let kind = |status, body: Value| match read_answer(status, &[], body.to_string().as_bytes()) {
+            Ok(_) => "ok",
+            Err(CloudError::Rejected { .. }) => "rejected",
+            Err(CloudError::Unavailable { .. }) => "unavailable",
+            Err(CloudError::CredentialsRejected { .. }) => "credentials rejected",
+            Err(error) => panic!("{error}"),
+        };
+        for (status, body, expected) in [
+            (200, json!({"workload_res_code": 0, "workload_res_str": ""}), "ok"),
+            (200, json!({"workload_res_code": "0"}), "ok"),
+            (200, json!({"workload_res_code": null}), "ok"),
+            (200, json!({"user_list": []}), "ok"),
+            (200, json!({"workload_res_code": 0, "error_code": "DWS.0000"}), "ok"),
+            (200, json!({"workload_res_code": 103, "error_code": "DWS.0000"}), "rejected"),
+            (200, json!({"workload_res_code": 103, "workload_res_str": "absent"}), "rejected"),
+            (500, json!({"workload_res_code": 1}), "rejected"),
+            (500, json!({"workload_res_code": -1, "workload_queue": null}), "rejected"),
+            (500, json!({"workload_res_code": 0}), "unavailable"),
+            (500, json!({"workload_res_code": 1, "error_code": "DWS.9999"}), "unavailable"),
+            (401, json!({"workload_res_code": 1}), "credentials rejected"),
+        ] {
+            assert_eq!(kind(status, body.clone()), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
     fn http_200_with_a_refusal_inside_is_a_refusal() {
         for body in [
             json!({"is_success": false, "message": null}),
             json!({"is_success": "false"}),
             json!({"error_code": "DLI.0001", "error_msg": "m", "is_success": true}),
+            json!({"error_code": "DWS.0000", "is_success": false}),
         ] {
             let result = read_answer(200, &[], body.to_string().as_bytes());
             assert!(matches!(result, Err(CloudError::Rejected { .. })), "{body}");

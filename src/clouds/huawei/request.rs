@@ -1,17 +1,61 @@
 //! One call before it is authenticated: what to do, on which service, and until when it may be sent.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::sign::encode;
+use crate::clouds::IN_FLIGHT;
 use crate::clouds::endpoint::Endpoint;
+use crate::clouds::signature::encode;
+use crate::clouds::transport::EXCHANGE_TIMEOUT;
 
-pub(super) const CONTENT_TYPE: &str = "application/json";
+/// Until when, after the changes were asked for, a write may be sent.
+pub(super) const FIRST_WINDOW: Duration = Duration::from_secs(20);
+/// Until when a call may be sent that follows from a refusal.
+pub(super) const REPAIR_WINDOW: Duration = Duration::from_secs(25);
+const _: () = assert!(REPAIR_WINDOW.as_secs() + EXCHANGE_TIMEOUT.as_secs() < IN_FLIGHT.as_secs());
+/// Calls that one client makes at once; fewer than the account's, so that the lists of other targets get their turns.
+pub(super) const CALLS_AT_ONCE: usize = 3;
+
+/// Who answers a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// Data Lake Insight.
+    Dli,
+    /// Data Warehouse Service.
+    Dws,
+    /// DataArts Studio.
+    DataArts,
+    /// Identity and Access Management.
+    Iam,
+}
+
+impl Service {
+    /// The first label of the service's host.
+    pub(super) fn host(self) -> &'static str {
+        match self {
+            Self::Dli => "dli",
+            Self::Dws => "dws",
+            Self::DataArts => "dayu",
+            Self::Iam => "iam",
+        }
+    }
+
+    /// What a body is said to be.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Dws => "application/json;charset=utf-8",
+            Self::Dli | Self::DataArts | Self::Iam => "application/json",
+        }
+    }
+}
 
 /// One call.
 pub(super) struct Call {
+    pub(super) service: Service,
     /// What it does, in the words of a sentence.
     pub(super) operation: &'static str,
     pub(super) method: Method,
@@ -22,8 +66,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(operation: &'static str, target: String, send_by: Instant) -> Self {
-        Self { operation, method: Method::GET, target, body: None, send_by }
+    pub(super) fn get(service: Service, operation: &'static str, target: String, send_by: Instant) -> Self {
+        Self { service, operation, method: Method::GET, target, body: None, send_by }
     }
 
     pub(super) fn with_body(mut self, method: Method, body: &Value) -> Self {
@@ -41,10 +85,24 @@ impl Call {
             .header("x-language", "en-us")
             .body(self.body.clone().unwrap_or_default())?;
         if self.body.is_some() {
-            request.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+            let content_type = HeaderValue::from_static(self.service.content_type());
+            request.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
         }
         Ok(request)
     }
+}
+
+/// Is this an id, and safe in a path: 1 to 64 letters, digits, hyphens and underscores?
+pub(super) fn is_id(word: &str) -> bool {
+    (1..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Can this name be one segment of a path, and name no other path?
+pub(super) fn is_segment(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && !name.chars().any(|c| c == '/' || c == '\\' || c.is_control())
 }
 
 /// Path and query as they go over the wire.

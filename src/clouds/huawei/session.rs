@@ -1,27 +1,23 @@
-//! The account on the wire: waits for its turn, authenticates, sends and judges one call.
+//! The account on the wire: authenticates, sends and judges one call.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{Request, Response};
-use tokio::time::{Instant, timeout};
-
 use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::auth::{Auth, Proof};
-use super::gate::{Closed, Gate};
 use super::reply::{self, Answer};
-use super::request::Call;
+use super::request::{Call, Service, is_id};
 use super::{Settings, SettingsError};
 use crate::clock::Clock;
-use crate::clouds::budget::{Budget, Wait};
-use crate::clouds::endpoint::{Endpoint, is_region};
+use crate::clouds::caller::{Attempt, Caller, Wire};
+use crate::clouds::endpoint::{Endpoint, is_huawei_region};
 use crate::clouds::redact::Redactor;
-use crate::clouds::transport::EXCHANGE_TIMEOUT;
-use crate::clouds::{CloudError, Fault, Transport, TransportError};
-
-const TOO_LATE: &str = "the account has more calls to make than its pace allows";
+use crate::clouds::{CloudError, Transport};
 
 /// One project of Huawei Cloud with the credentials to call it. Clones share everything: pace, pauses, tokens.
 ///
@@ -39,12 +35,18 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     region: String,
     project_id: String,
-    dli: Endpoint,
+    dli: Reach,
+    dws: Reach,
+    data_arts: Reach,
+    iam: Reach,
     auth: Auth,
-    wire: Wire,
-    budget: Budget,
-    gate: Gate,
-    /// The longest list of queue users that came unasked-for in one answer.
+    caller: Caller,
+}
+
+/// One service, as far as this account reaches it.
+struct Reach {
+    endpoint: Endpoint,
+    /// The longest page of the list that it is read for.
     largest_page: AtomicUsize,
 }
 
@@ -56,30 +58,27 @@ impl Session {
     /// [`SettingsError`] if a setting would not be safe to put into a host name, a path or a header.
     pub fn new(settings: Settings, transport: Arc<dyn Transport>, clock: Clock) -> Result<Self, SettingsError> {
         let Settings { region, project_id, endpoints, credentials, requests_per_second } = settings;
-        if !is_region(&region) {
+        if !is_huawei_region(&region) {
             return Err(SettingsError::Region(region.escape_default().take(64).collect()));
         }
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if !((1..=64).contains(&project_id.len()) && project_id.bytes().all(plain)) {
+        if !is_id(&project_id) {
             return Err(SettingsError::ProjectId(project_id.escape_default().take(64).collect()));
         }
         if requests_per_second == Some(0) {
             return Err(SettingsError::Rate);
         }
-        let iam = endpoints.iam.unwrap_or_else(|| Endpoint::vendor("iam", &region));
-        let dli = endpoints.dli.unwrap_or_else(|| Endpoint::vendor("dli", &region));
-        let mut redactor = Redactor::default();
-        let auth = Auth::new(credentials, project_id.clone(), iam, &mut redactor)?;
-        Ok(Self(Arc::new(Inner {
-            region,
-            project_id,
-            dli,
-            auth,
-            wire: Wire { transport, clock, redactor },
-            budget: Budget::new(requests_per_second, rand::random::<f64>),
-            gate: Gate::default(),
+        let reach = |service: Service, other: Option<Endpoint>| Reach {
+            endpoint: other.unwrap_or_else(|| Endpoint::huawei(service.host(), &region)),
             largest_page: AtomicUsize::new(0),
-        })))
+        };
+        let dli = reach(Service::Dli, endpoints.dli);
+        let dws = reach(Service::Dws, endpoints.dws);
+        let data_arts = reach(Service::DataArts, endpoints.data_arts);
+        let iam = reach(Service::Iam, endpoints.iam);
+        let mut redactor = Redactor::default();
+        let auth = Auth::new(credentials, project_id.clone(), iam.endpoint.clone(), &mut redactor)?;
+        let caller = Caller::new(Wire { transport, clock, redactor }, requests_per_second);
+        Ok(Self(Arc::new(Inner { region, project_id, dli, dws, data_arts, iam, auth, caller })))
     }
 
     /// The region.
@@ -94,50 +93,32 @@ impl Session {
         &self.0.project_id
     }
 
-    /// Where Data Lake Insight is reached.
-    #[must_use]
-    pub fn dli_endpoint(&self) -> &Endpoint {
-        &self.0.dli
+    /// The size of the largest page of users ever received from the service; grows with `page`.
+    pub(super) fn largest_page(&self, service: Service, page: usize) -> usize {
+        self.reach(service).largest_page.fetch_max(page, Ordering::Relaxed)
     }
 
-    /// The size of the largest page of queue users ever received; grows with `page`.
-    pub(super) fn largest_page(&self, page: usize) -> usize {
-        self.0.largest_page.fetch_max(page, Ordering::Relaxed)
-    }
-
-    /// Makes one call to Data Lake Insight. It is sent by `call.send_by`, or not at all.
+    /// Makes one call. It is sent by `call.send_by`, or not at all.
     pub(super) async fn call(&self, call: &Call) -> Result<Answer, CloudError> {
-        let Inner { auth, wire, budget, gate, dli, .. } = &*self.0;
-        let pass = gate.pass(call.send_by).await.map_err(|closed| not_presented(call, closed))?;
-        let turn = budget.turn(call.send_by).await.map_err(|wait| not_in_turn(call, &wait))?;
+        self.0.caller.call(&self.authenticated(call)).await
+    }
 
-        let (proof, mut result) = attempt(auth, wire, dli, call, None).await;
-        if let (Some(proof), Err(Refused { error: CloudError::CredentialsRejected { .. }, .. })) = (&proof, &result)
-            && Instant::now() < call.send_by
-        {
-            let date = result.as_ref().err().and_then(|refused| refused.date);
-            if auth.can_do_better(proof, wire, date) {
-                result = attempt(auth, wire, dli, call, Some(proof)).await.1;
-            }
-        }
-        let result = result.map_err(|refused| refused.error);
+    /// Makes one write. It is sent by `call.send_by`, or not at all.
+    pub(super) async fn write(&self, call: &Call) -> Result<Answer, CloudError> {
+        self.0.caller.write(&self.authenticated(call)).await
+    }
 
-        match &result {
-            Err(CloudError::Throttled { fault, retry_after }) if fault.status.is_some() => {
-                let pause = budget.throttled(&turn, *retry_after);
-                return Err(CloudError::Throttled { fault: fault.clone(), retry_after: Some(pause) });
-            }
-            Err(CloudError::CredentialsRejected { fault }) => gate.refused(&pass, fault),
-            // Said by whoever came before the credentials were looked at, or by nobody.
-            Err(CloudError::Throttled { .. } | CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. }) => {
-            }
-            Err(error) if error.fault().status.is_none() => {}
-            Ok(_) | Err(_) => gate.accepted(&pass),
+    fn authenticated<'a>(&'a self, call: &'a Call) -> Authenticated<'a> {
+        Authenticated { auth: &self.0.auth, endpoint: &self.reach(call.service).endpoint, call }
+    }
+
+    fn reach(&self, service: Service) -> &Reach {
+        match service {
+            Service::Dli => &self.0.dli,
+            Service::Dws => &self.0.dws,
+            Service::DataArts => &self.0.data_arts,
+            Service::Iam => &self.0.iam,
         }
-        if result.as_ref().err().is_none_or(|error| error.fault().status.is_some()) {
-            budget.answered(&turn);
-        }
-        result
     }
 }
 
@@ -151,98 +132,36 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What every exchange needs: the network, the time, and what must not show.
-pub(super) struct Wire {
-    transport: Arc<dyn Transport>,
-    pub(super) clock: Clock,
-    pub(super) redactor: Redactor,
+/// A call with the credentials it is made with.
+struct Authenticated<'a> {
+    auth: &'a Auth,
+    endpoint: &'a Endpoint,
+    call: &'a Call,
 }
 
-impl Wire {
-    /// Carries a request, with a bound on the time that holds for every transport.
-    pub(super) async fn exchange(
-        &self,
-        operation: &'static str,
-        request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, CloudError> {
-        let sent = Instant::now();
-        let result = timeout(EXCHANGE_TIMEOUT, self.transport.send(request)).await;
-        let result = result.unwrap_or(Err(TransportError::Timeout(EXCHANGE_TIMEOUT)));
-        let status = result.as_ref().ok().map(|response| response.status().as_u16());
-        tracing::debug!(operation, status, elapsed = ?sent.elapsed(), "cloud call");
-        result.map_err(|error| {
-            let fault = Fault::of(operation, self.redactor.message(&error.to_string(), &[]));
-            match error {
-                TransportError::TooLarge(_) => CloudError::UnexpectedReply { fault },
-                TransportError::Refused(_) => CloudError::Rejected { fault },
-                TransportError::Connect(_) => CloudError::Unreachable { fault },
-                TransportError::Timeout(_) | TransportError::Interrupted(_) => CloudError::Unavailable { fault },
-            }
-        })
+impl Attempt for Authenticated<'_> {
+    type Proof = Proof;
+    type Answer = Answer;
+
+    fn operation(&self) -> &'static str {
+        self.call.operation
     }
-}
 
-/// An error, and what time it was for the cloud when it said so.
-struct Refused {
-    error: CloudError,
-    date: Option<jiff::Timestamp>,
-}
-
-impl From<CloudError> for Refused {
-    fn from(error: CloudError) -> Self {
-        Self { error, date: None }
+    fn send_by(&self) -> Instant {
+        self.call.send_by
     }
-}
 
-/// Authenticates and sends once. The proof is what the call was authenticated with, if it came to that.
-async fn attempt(
-    auth: &Auth,
-    wire: &Wire,
-    endpoint: &Endpoint,
-    call: &Call,
-    refused: Option<&Proof>,
-) -> (Option<Proof>, Result<Answer, Refused>) {
-    let (request, proof) = match auth.authenticate(wire, endpoint, call, refused).await {
-        Ok(authenticated) => authenticated,
-        Err(error) => return (None, Err(error.into())),
-    };
-    if Instant::now() > call.send_by {
-        return (None, Err(not_sent(call, TOO_LATE).into()));
+    async fn authenticate(&self, wire: &Wire, refused: Option<&Proof>) -> Result<(Request<Bytes>, Proof), CloudError> {
+        self.auth.authenticate(wire, self.endpoint, self.call, refused).await
     }
-    let result = match wire.exchange(call.operation, request).await {
-        Ok(response) => {
-            let now = wire.clock.now();
-            reply::read(call.operation, &response, now, &wire.redactor, proof.token())
-                .map_err(|error| Refused { error, date: reply::date(response.headers()) })
-        }
-        Err(error) => Err(error.into()),
-    };
-    (Some(proof), result)
-}
 
-fn not_presented(call: &Call, closed: Closed) -> CloudError {
-    match closed {
-        Closed::Refused(fault) => {
-            CloudError::CredentialsRejected { fault: Fault { operation: call.operation, ..fault } }
-        }
-        Closed::OnTrial => not_sent(call, "another call is still trying out the credentials"),
+    fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Proof) -> Result<Answer, CloudError> {
+        reply::read(self.call.operation, response, wire.clock.now(), &wire.redactor, proof.token())
     }
-}
 
-fn not_in_turn(call: &Call, wait: &Wait) -> CloudError {
-    match wait {
-        Wait::Paused(left) => CloudError::Throttled {
-            fault: Fault::of(call.operation, "not sent: the account pauses after it was throttled"),
-            retry_after: Some(*left),
-        },
-        Wait::TooLong => not_sent(call, TOO_LATE),
+    fn can_do_better(&self, wire: &Wire, proof: &Proof, date: Option<Timestamp>) -> bool {
+        self.auth.can_do_better(proof, wire, date)
     }
-}
-
-/// The call has not been carried out, and will not be.
-pub(super) fn not_sent(call: &Call, why: &str) -> CloudError {
-    let fault = Fault::of(call.operation, format!("not sent: {why}"));
-    CloudError::Throttled { fault, retry_after: None }
 }
 
 #[cfg(test)]

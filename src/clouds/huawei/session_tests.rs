@@ -6,9 +6,11 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::*;
+use crate::clouds::TransportError;
 use crate::clouds::endpoint::AllowedEndpoints;
 use crate::clouds::huawei::{Credentials, Endpoints};
 use crate::clouds::script::{Script, answer, answer_with};
+use crate::clouds::transport::EXCHANGE_TIMEOUT;
 
 const CALLS: &str = "GET /v1.0/p/queues";
 const FETCH: &str = concat!(
@@ -49,7 +51,7 @@ pub(crate) fn session(script: &Arc<Script>, credentials: Credentials) -> Session
 
 async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
     let send_by = Instant::now() + Duration::from_secs(20);
-    let call = Call::get("list queues", "/v1.0/p/queues".to_owned(), send_by);
+    let call = Call::get(Service::Dli, "list queues", "/v1.0/p/queues".to_owned(), send_by);
     session.call(&call).await.map(|answer| answer.json)
 }
 
@@ -83,7 +85,8 @@ async fn a_write_signs_its_content_type_and_a_temporary_key_its_token() {
         secret: SecretString::from("s3cr3t"),
         security_token: Some(SecretString::from("passing==")),
     };
-    let call = Call::get("grant", "/x".to_owned(), Instant::now()).with_body(http::Method::PUT, &json!({"a": 1}));
+    let call = Call::get(Service::Dli, "grant", "/x".to_owned(), Instant::now());
+    let call = call.with_body(http::Method::PUT, &json!({"a": 1}));
     assert!(session(&script, credentials).call(&call).await.is_ok());
     assert_eq!(script.sent(), [r#"PUT /x {"a":1}"#]);
     assert_eq!(script.header("x-security-token"), [Some("passing==".to_owned())]);
@@ -93,10 +96,28 @@ async fn a_write_signs_its_content_type_and_a_temporary_key_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_service_has_its_host_and_its_own_word_for_json() {
+    for (service, host, content_type) in [
+        (Service::Dli, "dli", "application/json"),
+        (Service::Dws, "dws", "application/json;charset=utf-8"),
+        (Service::DataArts, "dayu", "application/json"),
+        (Service::Iam, "iam", "application/json"),
+    ] {
+        let script = Script::of([answer(200, json!({}))]);
+        let call = Call::get(service, "write", "/x".to_owned(), Instant::now());
+        let call = call.with_body(http::Method::POST, &json!({}));
+        assert!(session(&script, key()).call(&call).await.is_ok());
+        let expected = format!("{host}.cn-north-4.myhuaweicloud.com");
+        assert_eq!(script.requests()[0].uri().host(), Some(expected.as_str()));
+        assert_eq!(script.header("content-type"), [Some(content_type.to_owned())]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_with_a_port_is_called_and_signed_with_it() {
     let allowed = AllowedEndpoints::new(["http://127.0.0.1:9000"]).unwrap_or_default();
     let settings = Settings {
-        endpoints: Endpoints { dli: allowed.check("http://127.0.0.1:9000").ok(), iam: None },
+        endpoints: Endpoints { dli: allowed.check("http://127.0.0.1:9000").ok(), ..Endpoints::default() },
         ..settings(key())
     };
     let script = Script::of([answer(200, json!({}))]);
@@ -276,4 +297,17 @@ fn settings_that_would_change_a_host_a_path_or_a_header_are_refused() {
 fn a_session_shows_no_credential() {
     let shown = format!("{:?}", session(&Script::of([]), key()));
     assert_eq!(shown, r#"Session { region: "cn-north-4", project_id: "p", .. }"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_waits_while_the_account_pauses_if_its_turn_then_still_comes_in_time() {
+    for (pause, expected, calls) in [("7", true, 2), ("60", false, 1)] {
+        let script = Script::of([
+            answer_with(429, "retry-after", pause, json!({"error_code": "APIG.0308"})),
+            answer(200, json!({})),
+        ]);
+        let call = Call::get(Service::Dli, "grant", "/x".to_owned(), Instant::now() + Duration::from_secs(20));
+        let result = session(&script, key()).write(&call).await;
+        assert_eq!((result.is_ok(), script.sent().len()), (expected, calls), "{pause}");
+    }
 }

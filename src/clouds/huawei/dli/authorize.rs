@@ -1,7 +1,6 @@
 //! Writes to a queue's list of users. The vendor's page is "Granting Users with the Queue Usage Permission".
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -10,17 +9,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Authorization, Dli, QueueUser, QueueUsers, queue_name, wire};
-use crate::clouds::huawei::request::{Call, target};
-use crate::clouds::transport::EXCHANGE_TIMEOUT;
-use crate::clouds::{CloudError, Fault, IN_FLIGHT};
-
-/// Until when, after the changes were asked for, a write may be sent.
-const FIRST_WINDOW: Duration = Duration::from_secs(20);
-/// Until when a write may be sent that follows from a refusal.
-const REPAIR_WINDOW: Duration = Duration::from_secs(25);
-const _: () = assert!(REPAIR_WINDOW.as_secs() + EXCHANGE_TIMEOUT.as_secs() < IN_FLIGHT.as_secs());
-/// Writes at once; fewer than the account's calls at once, so that the lists of other queues get their turns.
-const WRITES_AT_ONCE: usize = 3;
+use crate::clouds::huawei::culprit::about_the_principal;
+use crate::clouds::huawei::difference::Difference;
+use crate::clouds::huawei::reading::Reading;
+use crate::clouds::huawei::request::{CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, Service, target};
+use crate::clouds::{CloudError, Fault};
 
 /// What one call does to the privileges that a user has on a queue. In the order in which the calls are made: what takes
 /// away goes first.
@@ -53,28 +46,19 @@ impl Action {
 }
 
 impl Authorization {
-    fn added(&self) -> BTreeSet<String> {
-        &self.after - &self.before
-    }
-
-    fn removed(&self) -> BTreeSet<String> {
-        &self.before - &self.after
+    fn difference(&self) -> Difference {
+        Difference::new(&self.before, &self.after)
     }
 
     /// The call that makes the change, and the privileges it names; none if there is nothing to change.
     fn action(&self) -> Option<(Action, BTreeSet<String>)> {
-        let (added, removed) = (self.added(), self.removed());
+        let Difference { added, removed } = self.difference();
         match (added.is_empty(), removed.is_empty()) {
             (true, true) => None,
             (false, true) => Some((Action::Grant, added)),
             (true, false) => Some((Action::Revoke, removed)),
             (false, false) => Some((Action::Update, self.after.clone())),
         }
-    }
-
-    /// Does the user hold what was to be added, and nothing of what was to be removed?
-    fn holds(&self, now: &BTreeSet<String>) -> bool {
-        self.added().is_subset(now) && self.removed().is_disjoint(now)
     }
 }
 
@@ -128,7 +112,8 @@ impl Dli {
         let Ok(queue) = queue_name(Action::Update.operation(), queue) else {
             return;
         };
-        let users = match self.read_users(&queue, send_by).await {
+        let reading = Reading::until(&self.session, Service::Dli, send_by);
+        let users = match self.read_users(&reading, &queue).await {
             Ok(QueueUsers::Users(users)) => users,
             Ok(QueueUsers::QueueGone) => {
                 for &index in refused {
@@ -147,18 +132,19 @@ impl Dli {
         let mut writes = Vec::new();
         for &index in refused {
             let change = &changes[index];
+            let difference = change.difference();
             let nothing = BTreeSet::new();
             let now = users.iter().find(|row| row.name == change.user).map_or(&nothing, |row| &row.privileges);
-            if change.holds(now) {
+            if difference.holds(now) {
                 results[index] = Ok(());
             } else if may_replace(&users, &change.user) && matches!(results[index], Err(CloudError::Rejected { .. })) {
-                let privileges = &(now - &change.removed()) | &change.added();
+                let privileges = &(now - &difference.removed) | &difference.added;
                 let user = change.user.clone();
                 writes.push(Write { index, queue: queue.clone(), user, action: Action::Update, privileges });
             }
         }
         // Those that only remove go first, again.
-        writes.sort_by_key(|write| !changes[write.index].added().is_empty());
+        writes.sort_by_key(|write| !changes[write.index].difference().added.is_empty());
         for (index, result) in self.write_all(writes, send_by).await {
             results[index] = result;
         }
@@ -167,7 +153,7 @@ impl Dli {
     /// Makes the calls, some at a time, starting them in order.
     async fn write_all(&self, writes: Vec<Write>, send_by: Instant) -> Vec<(usize, Result<(), CloudError>)> {
         let calls = writes.into_iter().map(|write| async move { (write.index, self.write(&write, send_by).await) });
-        stream::iter(calls).buffer_unordered(WRITES_AT_ONCE).collect().await
+        stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await
     }
 
     async fn write(&self, write: &Write, send_by: Instant) -> Result<(), CloudError> {
@@ -178,10 +164,10 @@ impl Dli {
             "action": write.action.name(),
             "privileges": write.privileges,
         });
-        let call = Call::get(write.action.operation(), target(&segments, &[]), send_by).with_body(Method::PUT, &body);
-        match self.session.call(&call).await {
-            Ok(answer) => wire::written(&answer),
-            Err(error) => Err(about_the_user(error, &write.queue, &write.user)),
+        let call = Call::get(Service::Dli, write.action.operation(), target(&segments, &[]), send_by);
+        match self.session.write(&call.with_body(Method::PUT, &body)).await {
+            Ok(answer) => answer.confirmed(),
+            Err(error) => Err(about_the_principal(error, &write.queue, &write.user)),
         }
     }
 }
@@ -214,29 +200,6 @@ fn sendable(queue: &str, change: &Authorization) -> Result<String, CloudError> {
 fn may_replace(users: &[QueueUser], user: &str) -> bool {
     let mut alike = users.iter().filter(|row| row.name.eq_ignore_ascii_case(user));
     alike.all(|row| row.name == user && !row.admin)
-}
-
-/// "Not found" leaves open what: the queue or the user. How the cloud answers for an unknown user is unverified, so only
-/// a message that names the user and not the queue counts as one.
-fn about_the_user(error: CloudError, queue: &str, user: &str) -> CloudError {
-    let message = &error.fault().message;
-    let absent = matches!(error, CloudError::TargetNotFound { .. })
-        || matches!(error, CloudError::Rejected { .. })
-            && ["not exist", "not found"].iter().any(|words| message.contains(words));
-    if absent && names(message, user) && !names(message, queue) {
-        CloudError::PrincipalNotFound { fault: error.fault().clone() }
-    } else {
-        error
-    }
-}
-
-/// Does the message have this name in it, as a word of its own?
-fn names(message: &str, name: &str) -> bool {
-    let (message, name) = (message.to_lowercase(), name.to_lowercase());
-    let part_of_a_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    message.match_indices(&name).any(|(start, found)| {
-        !message[..start].ends_with(part_of_a_name) && !message[start + found.len()..].starts_with(part_of_a_name)
-    })
 }
 
 #[cfg(test)]

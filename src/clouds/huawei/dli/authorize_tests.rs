@@ -1,12 +1,13 @@
 //! Golden exchanges of writes: what is asked, which calls it takes, and what comes of the answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::tests::{change, dli, error, kind, list, row};
+use super::super::tests::{change, dli, error, list, row};
 use super::*;
-use crate::clouds::script::{Script, answer};
+use crate::clouds::script::{Script, answer, kind};
 
 fn done() -> Value {
     json!({"is_success": true, "message": ""})
@@ -105,11 +106,10 @@ async fn taking_away_the_last_privilege_after_a_refusal_replaces_by_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_repaired_after_an_outage_a_denial_or_throttling() {
+async fn nothing_is_repaired_after_an_outage_or_a_denial() {
     for (status, body, expected) in [
         (400, error("DLI.0999", ""), "unavailable"),
         (400, error("DLI.0003", ""), "access denied"),
-        (429, json!({}), "throttled"),
         (401, json!({}), "credentials rejected"),
         (400, error("DLI.0002", "queue q1 does not exist"), "target not found"),
         (200, json!({}), "unexpected reply"),
@@ -121,11 +121,9 @@ async fn nothing_is_repaired_after_an_outage_a_denial_or_throttling() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_cannot_be_looked_into_is_as_bad_as_the_look() {
-    for (status, body, expected) in [
-        (429, json!({}), "throttled"),
-        (200, json!({}), "unexpected reply"),
-        (400, error("DLI.0003", ""), "access denied"),
-    ] {
+    for (status, body, expected) in
+        [(200, json!({}), "unexpected reply"), (400, error("DLI.0003", ""), "access denied")]
+    {
         let answers = vec![(400, error("DLI.0006", "")), (status, body.clone())];
         let (results, sent) = authorize(&[change("ann", &[], &["A"])], answers).await;
         assert_eq!((results, sent.len()), (vec![expected], 2), "{body}");

@@ -4,22 +4,15 @@ mod authorize;
 mod wire;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::Session;
 use super::paging::{Incomplete, Page, Pages, read_all};
-use super::request::{Call, target};
+use super::reading::Reading;
+use super::request::{Service, is_segment, target};
 use crate::clouds::{CloudError, Fault};
 
 const LIST_USERS: &str = "list queue users";
 const LIST_QUEUES: &str = "list queues";
-/// How long reading one list may take, however many pages it has.
-const LIST_WINDOW: Duration = Duration::from_mins(2);
-/// How long one read may wait for its turn.
-const TURN_WINDOW: Duration = Duration::from_secs(20);
 
 /// One row of a queue's list of users.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,17 +70,17 @@ impl Dli {
     /// call, for a name that no queue can have.
     pub async fn users(&self, queue: &str) -> Result<QueueUsers, CloudError> {
         let queue = queue_name(LIST_USERS, queue)?;
-        self.read_users(&queue, Instant::now() + LIST_WINDOW).await
+        self.read_users(&Reading::new(&self.session, Service::Dli), &queue).await
     }
 
-    async fn read_users(&self, queue: &str, send_by: Instant) -> Result<QueueUsers, CloudError> {
-        match read_all(&UserList { session: &self.session, queue, send_by, begun: AtomicBool::new(false) }).await {
+    async fn read_users(&self, reading: &Reading<'_>, queue: &str) -> Result<QueueUsers, CloudError> {
+        match read_all(&UserList { reading, project_id: self.session.project_id(), queue }).await {
             Ok(users) => Ok(QueueUsers::Users(users)),
             Err(Incomplete::Inconsistent(message)) => {
                 Err(CloudError::UnexpectedReply { fault: Fault::of(LIST_USERS, message) })
             }
             Err(Incomplete::Failed(CloudError::TargetNotFound { fault })) => {
-                self.confirm_gone(queue, fault, send_by).await
+                self.confirm_gone(reading, queue, fault).await
             }
             Err(Incomplete::Failed(error)) => Err(error),
         }
@@ -95,9 +88,9 @@ impl Dli {
 
     /// One call has said that the queue is not found. Asks for the list of all queues, general-purpose ones included
     /// (they are not by default); it has no pages unless asked for. The vendor's page is "Querying All Queues".
-    async fn confirm_gone(&self, queue: &str, said: Fault, send_by: Instant) -> Result<QueueUsers, CloudError> {
+    async fn confirm_gone(&self, reading: &Reading<'_>, queue: &str, said: Fault) -> Result<QueueUsers, CloudError> {
         let target = target(&["v1.0", self.session.project_id(), "queues"], &[("queue_type", "all")]);
-        let answer = self.session.call(&Call::get(LIST_QUEUES, target, turn(send_by))).await?;
+        let answer = reading.get(LIST_QUEUES, target).await?;
         if wire::has_queue(&answer, queue)? {
             let message = format!("the queue is said not to exist, and yet is in the list of queues: {}", said.message);
             return Err(CloudError::UnexpectedReply { fault: Fault { message, ..said } });
@@ -108,21 +101,9 @@ impl Dli {
 
 /// The users of one queue, in pages.
 struct UserList<'a> {
-    session: &'a Session,
+    reading: &'a Reading<'a>,
+    project_id: &'a str,
     queue: &'a str,
-    send_by: Instant,
-    /// A page of it was read.
-    begun: AtomicBool,
-}
-
-impl UserList<'_> {
-    async fn read_page(&self, limit: usize, offset: usize) -> Result<Page<QueueUser>, CloudError> {
-        let segments = ["v1.0", self.session.project_id(), "queues", self.queue, "users"];
-        let target = target(&segments, &[("limit", &limit.to_string()), ("offset", &offset.to_string())]);
-        let answer = self.session.call(&Call::get(LIST_USERS, target, turn(self.send_by))).await?;
-        self.begun.store(true, Ordering::Relaxed);
-        wire::users(&answer, self.queue)
-    }
 }
 
 impl Pages for UserList<'_> {
@@ -132,37 +113,20 @@ impl Pages for UserList<'_> {
         &row.name
     }
 
-    /// A list under way waits for a throttled account to go on: begun anew, a list of more pages than the cloud takes in
-    /// a burst would never be read.
     async fn page(&self, limit: usize, offset: usize) -> Result<Page<QueueUser>, CloudError> {
-        loop {
-            match self.read_page(limit, offset).await {
-                Err(CloudError::Throttled { retry_after: Some(pause), .. })
-                    if self.begun.load(Ordering::Relaxed) && Instant::now() + pause < self.send_by =>
-                {
-                    tokio::time::sleep(pause).await;
-                }
-                page => return page,
-            }
-        }
+        let segments = ["v1.0", self.project_id, "queues", self.queue, "users"];
+        let target = target(&segments, &[("limit", &limit.to_string()), ("offset", &offset.to_string())]);
+        wire::users(&self.reading.get(LIST_USERS, target).await?, self.queue)
     }
 
     fn largest_page(&self, rows: usize) -> usize {
-        self.session.largest_page(rows)
+        self.reading.largest_page(rows)
     }
-}
-
-fn turn(send_by: Instant) -> Instant {
-    send_by.min(Instant::now() + TURN_WINDOW)
 }
 
 /// The name as the cloud stores it. It becomes part of a path: what could name another path is refused.
 fn queue_name(operation: &'static str, queue: &str) -> Result<String, CloudError> {
-    let fits = (1..=128).contains(&queue.len())
-        && queue != "."
-        && queue != ".."
-        && !queue.chars().any(|c| c == '/' || c == '\\' || c.is_control());
-    if fits {
+    if is_segment(queue) {
         Ok(queue.to_ascii_lowercase())
     } else {
         Err(CloudError::Rejected { fault: Fault::of(operation, "not sent: no queue can have this name") })

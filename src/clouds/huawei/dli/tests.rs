@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::huawei::session::tests::{key, session};
-use crate::clouds::script::{Script, answer};
+use crate::clouds::script::{Script, answer, kind};
 
 const USERS: &str = "/v1.0/p/queues/q1/users";
 
@@ -33,23 +33,6 @@ pub(super) fn error(code: &str, message: &str) -> Value {
 
 pub(super) fn change(user: &str, before: &[&str], after: &[&str]) -> Authorization {
     Authorization { user: user.to_owned(), before: set(before), after: set(after) }
-}
-
-/// The name of the variant, or of success.
-pub(super) fn kind<T>(result: &Result<T, CloudError>) -> &'static str {
-    match result {
-        Ok(_) => "ok",
-        Err(CloudError::Throttled { .. }) => "throttled",
-        Err(CloudError::Unavailable { .. }) => "unavailable",
-        Err(CloudError::Unreachable { .. }) => "unreachable",
-        Err(CloudError::CredentialsRejected { .. }) => "credentials rejected",
-        Err(CloudError::AccessDenied { .. }) => "access denied",
-        Err(CloudError::TargetNotFound { .. }) => "target not found",
-        Err(CloudError::TargetNotReady { .. }) => "target not ready",
-        Err(CloudError::PrincipalNotFound { .. }) => "principal not found",
-        Err(CloudError::Rejected { .. }) => "rejected",
-        Err(CloudError::UnexpectedReply { .. }) => "unexpected reply",
-    }
 }
 
 /// Reads the users of `q1`; the answers are told as status and body. Returns the result and what was sent.
@@ -145,7 +128,6 @@ async fn an_answer_that_is_no_absence_needs_no_second_look() {
         (400, error("DLI.0999", ""), "unavailable"),
         (400, error("DLI.0001", ""), "rejected"),
         (401, error("APIG.0301", ""), "credentials rejected"),
-        (429, error("APIG.0308", ""), "throttled"),
         (500, error("DLI.1234", ""), "unavailable"),
         (302, json!({}), "unexpected reply"),
     ] {

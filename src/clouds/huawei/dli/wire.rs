@@ -1,7 +1,6 @@
 //! What DLI's answers look like, and what is believed of them.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::QueueUser;
 use crate::clouds::CloudError;
@@ -81,14 +80,6 @@ pub(super) fn has_queue(answer: &Answer, queue: &str) -> Result<bool, CloudError
     let names: Option<Vec<String>> = rows.into_iter().map(|row| row.queue_name).collect();
     let names = names.ok_or_else(|| answer.unexpected("a queue without a name"))?;
     Ok(names.iter().any(|name| name.eq_ignore_ascii_case(queue)))
-}
-
-/// Only an explicit `true` says that a write was made.
-pub(super) fn written(answer: &Answer) -> Result<(), CloudError> {
-    match answer.json.get("is_success") {
-        Some(Value::Bool(true)) => Ok(()),
-        _ => Err(answer.unexpected("the answer does not say whether it was done")),
-    }
 }
 
 fn today(privilege: String) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::clouds::Fault;
+use super::Fault;
 
 /// How long refused credentials rest; doubles with every further refusal.
 const FIRST_REST: Duration = Duration::from_secs(30);

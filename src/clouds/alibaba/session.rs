@@ -1,0 +1,260 @@
+//! The account on the wire: signs, sends and judges one call.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use jiff::{Timestamp, tz::Offset};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use super::reply::{self, Answer};
+use super::request::{Call, FORM};
+use super::sign::{Unsigned, sign};
+use super::{Credentials, Generation, Settings, SettingsError};
+use crate::clock::Clock;
+use crate::clouds::caller::{Attempt, Caller, Wire};
+use crate::clouds::endpoint::{Endpoint, is_alibaba_region};
+use crate::clouds::redact::Redactor;
+use crate::clouds::signature::hash;
+use crate::clouds::skew::Skew;
+use crate::clouds::{CloudError, Fault, Transport};
+
+/// Says that an action cannot be called by this HTTP method. The gateway says it before it calls the service.
+const UNSUPPORTED_METHOD: &str = "UnsupportedHTTPMethod";
+
+/// One region of an account of Alibaba Cloud with the credentials to call it. Clones share everything: pace, pauses, what
+/// was learnt of the cloud.
+///
+/// # Guarantees
+///
+/// - Calls keep to the account's pace; a throttled account pauses as a whole.
+/// - Refused credentials rest for a while, growing with every refusal; meanwhile callers get the refusal from memory.
+/// - A call refused for its credentials is repeated once, with the cloud's time, if ours is off. A form that the cloud
+///   takes only as a query is repeated as one. Nothing else is repeated.
+///
+/// New credentials need a new session: this one remembers how the old ones did.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    region: String,
+    endpoint: Endpoint,
+    generation: Generation,
+    key_id: String,
+    secret: SecretString,
+    security_token: Option<SecretString>,
+    skew: Skew,
+    caller: Caller,
+    /// A number that never comes twice, but in tests.
+    nonce: fn() -> u128,
+    /// The actions whose parameters the cloud takes in the query only, as it has said.
+    query_only: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Session {
+    /// A session for these settings. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] if a setting would not be safe to put into a host name or a header.
+    pub fn new(settings: Settings, transport: Arc<dyn Transport>, clock: Clock) -> Result<Self, SettingsError> {
+        Self::with_nonces(settings, transport, clock, rand::random::<u128>)
+    }
+
+    fn with_nonces(
+        settings: Settings,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        nonce: fn() -> u128,
+    ) -> Result<Self, SettingsError> {
+        let Settings { region, endpoint, generation, credentials, requests_per_second } = settings;
+        if !is_alibaba_region(&region) {
+            return Err(SettingsError::Region(region.escape_default().take(64).collect()));
+        }
+        if requests_per_second == Some(0) {
+            return Err(SettingsError::Rate);
+        }
+        let Credentials::AccessKey { id, secret, security_token } = credentials;
+        let token = security_token.as_ref().map(ExposeSecret::expose_secret);
+        check(&id, secret.expose_secret(), token)?;
+        let mut redactor = Redactor::default();
+        for credential in [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten() {
+            redactor.hide(credential);
+        }
+        Ok(Self(Arc::new(Inner {
+            endpoint: endpoint.unwrap_or_else(|| Endpoint::alibaba("ehpc", &region)),
+            region,
+            generation,
+            key_id: id,
+            secret,
+            security_token,
+            skew: Skew::default(),
+            caller: Caller::new(Wire { transport, clock, redactor }, requests_per_second),
+            nonce,
+            query_only: Mutex::default(),
+        })))
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// Where E-HPC is reached.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// Which generation of the API the account's clusters belong to.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.0.generation
+    }
+
+    /// Makes one call. It is sent by `call.send_by`, or not at all.
+    pub(super) async fn call(&self, call: &Call) -> Result<Answer, CloudError> {
+        self.0.caller.call(&Signed { session: &self.0, call }).await
+    }
+
+    /// Makes one write. It is sent by `call.send_by`, or not at all.
+    pub(super) async fn write(&self, call: &Call) -> Result<Answer, CloudError> {
+        self.0.caller.write(&Signed { session: &self.0, call }).await
+    }
+
+    /// Makes one write with its parameters in a form, so that no password gets into a URL; in the query if the cloud refuses
+    /// exactly that, and from then on.
+    ///
+    /// The vendor's metadata of 2018-04-12 knows only the query; whether a form is taken is unverified. The transport sends
+    /// neither in the clear.
+    pub(super) async fn write_with_form(&self, mut call: Call) -> Result<Answer, CloudError> {
+        if !self.query_only(|actions| actions.contains(call.action)) {
+            call.method = Method::POST;
+            match self.write(&call).await {
+                Err(error) if error.code() == Some(UNSUPPORTED_METHOD) => {
+                    self.query_only(|actions| actions.insert(call.action));
+                }
+                result => return result,
+            }
+        }
+        call.method = Method::GET;
+        self.write(&call).await
+    }
+
+    fn query_only(&self, look: impl FnOnce(&mut BTreeSet<&'static str>) -> bool) -> bool {
+        look(&mut self.0.query_only.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Shows which account, and nothing of its credentials.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("region", &self.0.region)
+            .field("generation", &self.0.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The id stands between `Credential=` and a comma; all go into a header.
+fn check(id: &str, secret: &str, token: Option<&str>) -> Result<(), SettingsError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let fits = |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    for (what, fits) in [
+        ("access key id", !id.is_empty() && id.bytes().all(plain)),
+        ("secret access key", !secret.is_empty()),
+        ("security token", token.is_none_or(fits)),
+    ] {
+        if !fits {
+            return Err(SettingsError::Credential(what));
+        }
+    }
+    Ok(())
+}
+
+/// A call with the key that signs it.
+struct Signed<'a> {
+    session: &'a Inner,
+    call: &'a Call,
+}
+
+impl Signed<'_> {
+    fn sign(&self, date: &str, nonce: &str) -> Result<Request<Bytes>, http::Error> {
+        let Inner { endpoint, key_id, secret, security_token, .. } = self.session;
+        let mut request = self.call.to_request(endpoint)?;
+        let (body, host) = (self.call.body(), endpoint.authority());
+        let content_hash = hash(&body);
+        let mut headers = vec![
+            ("x-acs-action", self.call.action),
+            ("x-acs-version", self.call.generation.version()),
+            ("x-acs-date", date),
+            ("x-acs-signature-nonce", nonce),
+            ("x-acs-content-sha256", &content_hash),
+        ];
+        if let Some(token) = security_token {
+            headers.extend([("x-acs-accesskey-id", key_id.as_str()), ("x-acs-security-token", token.expose_secret())]);
+        }
+        for (name, value) in &headers {
+            insert(&mut request, HeaderName::from_static(name), value)?;
+        }
+        headers.push(("host", &host));
+        if request.headers().contains_key(CONTENT_TYPE) {
+            headers.push((CONTENT_TYPE.as_str(), FORM));
+        }
+        let query = self.call.query();
+        let unsigned = Unsigned { method: self.call.method.as_str(), query: &query, headers: &headers, body: &body };
+        insert(&mut request, AUTHORIZATION, &sign(&unsigned, key_id, secret.expose_secret()).authorization)?;
+        Ok(request)
+    }
+}
+
+impl Attempt for Signed<'_> {
+    /// The seconds added to our clock.
+    type Proof = i64;
+    type Answer = Answer;
+
+    fn operation(&self) -> &'static str {
+        self.call.operation
+    }
+
+    fn send_by(&self) -> Instant {
+        self.call.send_by
+    }
+
+    async fn authenticate(&self, wire: &Wire, _refused: Option<&i64>) -> Result<(Request<Bytes>, i64), CloudError> {
+        let (now, skew) = self.session.skew.now(&wire.clock);
+        let nonce = format!("{:032x}", (self.session.nonce)());
+        let unfit = |_| CloudError::Rejected { fault: Fault::of(self.call.operation, "not sent: not a valid request") };
+        Ok((self.sign(&timestamp(now), &nonce).map_err(unfit)?, skew))
+    }
+
+    fn read(&self, wire: &Wire, response: &Response<Bytes>, _skew: &i64) -> Result<Answer, CloudError> {
+        reply::read(self.call.operation, response, &wire.redactor.hiding(&self.call.passwords))
+    }
+
+    fn can_do_better(&self, wire: &Wire, skew: &i64, date: Option<Timestamp>) -> bool {
+        date.is_some_and(|theirs| self.session.skew.correct(*skew, &wire.clock, theirs))
+    }
+}
+
+/// Adds a header that no log shows.
+fn insert(request: &mut Request<Bytes>, name: HeaderName, value: &str) -> Result<(), http::Error> {
+    let mut value = HeaderValue::from_str(value)?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(name, value);
+    Ok(())
+}
+
+/// `2025-01-02T03:04:05Z`.
+fn timestamp(time: Timestamp) -> String {
+    Offset::UTC.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+pub(super) mod tests;
