@@ -24,7 +24,7 @@ pub enum AccountKind {
     CloudAccount,
 }
 
-/// How to reach one project of one cloud account. Access objects in the same namespace name it in `accountRef`.
+/// How to reach one cloud account. Access objects in the same namespace name it in `accountRef`.
 #[expect(clippy::duplicated_attributes, reason = "every column names its type")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
@@ -34,20 +34,24 @@ pub enum AccountKind {
     namespaced,
     category = "cloudaccess",
     shortname = "ca",
-    doc = "A CloudAccount says how to reach one project of one cloud account: vendor, region, project, and the Secret that holds the credentials.",
-    printcolumn(name = "Region", type_ = "string", json_path = ".spec.huawei.region"),
+    doc = "A CloudAccount says how to reach one cloud account: vendor, region, project, and the Secret that holds the credentials.",
+    printcolumn(name = "Region", type_ = "string", json_path = ".spec['huawei','alibaba'].region"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.huawei.projectId"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.huawei)").message("exactly one vendor must be given: huawei"),
+    validation = Rule::new("has(self.huawei) != has(self.alibaba)").message("exactly one vendor must be given: huawei or alibaba"),
     validation = Rule::new("has(self.huawei) == has(oldSelf.huawei)").message("the vendor cannot be changed: create another account")
 )]
 pub struct CloudAccountSpec {
     /// An account of Huawei Cloud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub huawei: Option<HuaweiAccount>,
+
+    /// An account of Alibaba Cloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alibaba: Option<AlibabaAccount>,
 
     /// At most this many requests per second are sent to the cloud through this account, all kinds together. Left out:
     /// as many as the cloud takes.
@@ -95,6 +99,14 @@ pub struct HuaweiEndpoints {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
     pub dli: Option<String>,
+    /// Data Warehouse Service, such as https://dws.cn-north-4.myhuaweicloud.com.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
+    pub dws: Option<String>,
+    /// DataArts Studio, such as https://dayu.cn-north-4.myhuaweicloud.com.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
+    pub data_arts: Option<String>,
     /// Identity and Access Management, such as https://iam.cn-north-4.myhuaweicloud.com.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
@@ -107,6 +119,51 @@ pub struct HuaweiEndpoints {
 pub struct HuaweiCredentials {
     /// A Secret in the same namespace. It holds either `access-key-id` and `secret-access-key` (and `security-token` for
     /// a temporary key), or `domain-name`, `user-name` and `password` of an IAM user.
+    pub secret_ref: SecretName,
+}
+
+/// An account of Alibaba Cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlibabaAccount {
+    /// The region, such as cn-hangzhou. Cannot be changed.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("region cannot be changed: create another account"))]
+    pub region: String,
+
+    /// The generation of the E-HPC API that the account's clusters belong to: 2018-04-12 ("E-HPC 1.0") or 2024-07-30
+    /// ("E-HPC NEXT"). Cannot be changed.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("ehpcApiVersion cannot be changed: create another account"))]
+    pub ehpc_api_version: EhpcApiVersion,
+
+    /// Where E-HPC is, if not at the vendor's public endpoint of the region, such as
+    /// https://ehpc-vpc.cn-hangzhou.aliyuncs.com. The operator accepts the vendor's domains, and what its
+    /// `--allow-endpoint` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^https?://[^\s/?#@]+/?$"))]
+    pub endpoint: Option<String>,
+
+    /// The credentials.
+    pub credentials: AlibabaCredentials,
+}
+
+/// The generations of the E-HPC API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EhpcApiVersion {
+    /// "E-HPC 1.0".
+    #[serde(rename = "2018-04-12")]
+    V2018,
+    /// "E-HPC NEXT".
+    #[serde(rename = "2024-07-30")]
+    V2024,
+}
+
+/// The credentials of an account of Alibaba Cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlibabaCredentials {
+    /// A Secret in the same namespace. It holds `access-key-id` and `secret-access-key` of a RAM user, and
+    /// `security-token` for a temporary key.
     pub secret_ref: SecretName,
 }
 
@@ -130,11 +187,13 @@ pub struct SecretKeyRef {
 }
 
 impl CloudAccountSpec {
-    /// What the cloud sees of the account: vendor, region and project. Two account objects with the same realm reach the
-    /// same access lists. `None` when no vendor is given, which the API server refuses.
+    /// What the cloud sees of the account: vendor, region, and project where there are such. Two account objects with the
+    /// same realm reach the same access lists. `None` when no vendor is given, which the API server refuses.
     #[must_use]
     pub fn realm(&self) -> Option<String> {
-        self.huawei.as_ref().map(|huawei| format!("huawei/{}/{}", huawei.region, huawei.project_id))
+        let huawei = self.huawei.as_ref().map(|huawei| format!("huawei/{}/{}", huawei.region, huawei.project_id));
+        // Whether clusters of one generation of the API are seen by the other is not known: they share their lists.
+        huawei.or_else(|| self.alibaba.as_ref().map(|alibaba| format!("alibaba/{}", alibaba.region)))
     }
 
     /// How often targets of the account are looked at when nothing happens, if it says so itself.
@@ -146,6 +205,8 @@ impl CloudAccountSpec {
     /// The Secret that holds the credentials, in the namespace of the account.
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
-        self.huawei.as_ref().map(|huawei| huawei.credentials.secret_ref.name.as_str())
+        let huawei = self.huawei.as_ref().map(|huawei| &huawei.credentials.secret_ref);
+        let alibaba = || self.alibaba.as_ref().map(|alibaba| &alibaba.credentials.secret_ref);
+        huawei.or_else(alibaba).map(|secret| secret.name.as_str())
     }
 }

@@ -8,8 +8,8 @@ mod spec;
 mod status;
 
 pub use account::{
-    AccountKind, AccountRef, CloudAccount, CloudAccountSpec, HuaweiAccount, HuaweiCredentials, HuaweiEndpoints,
-    SecretKeyRef, SecretName,
+    AccountKind, AccountRef, AlibabaAccount, AlibabaCredentials, CloudAccount, CloudAccountSpec, EhpcApiVersion,
+    HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, SecretKeyRef, SecretName,
 };
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;

@@ -178,11 +178,45 @@ fn by_principal<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, accounts: &A
     }
     let mut principals: Vec<_> =
         by_name.into_iter().map(|(name, members)| Principal { name, members, written: false }).collect();
+    if K::EXCLUSIVE {
+        refuse_alike(&mut principals);
+    }
     principals.sort_by_key(|principal| {
         let any = |test: fn(&Entry<K::Object>) -> bool| principal.members.iter().any(|member| test(&member.entry));
         (!any(|entry| entry.deleting), !any(|entry| entry.status().observed_generation.unwrap_or(-1) < 0))
     });
     principals
+}
+
+/// Of an exclusive kind, two names that differ only in case might be one principal, pulled to and fro: whoever owns
+/// something there goes on, else the oldest, and the claims on the other names wait.
+fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>]) {
+    let rank = |principal: &Principal<K>| {
+        let entries = || principal.members.iter().map(|member| &member.entry);
+        let owns = entries().any(|entry| !entry.status().owned.is_empty());
+        (!owns, entries().map(|entry| (entry.created, entry.key.clone())).min())
+    };
+    let mut first: BTreeMap<String, (_, String)> = BTreeMap::new();
+    for principal in principals.iter().filter(|principal| !principal.name.is_empty()) {
+        let rank = (rank(principal), principal.name.clone());
+        let known = first.entry(principal.name.to_ascii_lowercase()).or_insert_with(|| rank.clone());
+        if rank < *known {
+            *known = rank;
+        }
+    }
+    for principal in principals {
+        let Some((_, served)) = first.get(&principal.name.to_ascii_lowercase()) else { continue };
+        if *served != principal.name {
+            let message = format!(
+                "{} and {served}, whom another object names, differ only in upper and lower case, and whether the two are \
+                 one is not known: delete one of the objects",
+                principal.name
+            );
+            for member in &mut principal.members {
+                member.located.problem.get_or_insert_with(|| Problem::new(Outcome::Conflict, message.clone()));
+            }
+        }
+    }
 }
 
 /// Every string of access that the claims of a pass want or own.

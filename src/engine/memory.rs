@@ -21,8 +21,8 @@ pub(crate) struct TargetMemory {
     removing: BTreeMap<String, BTreeMap<String, BTreeSet<Instant>>>,
     /// Principal → what was last set for it beside the access.
     supplied: BTreeMap<String, LastSet>,
-    /// Principal, account, and whether access was only to be taken away → what failed last.
-    failures: BTreeMap<(String, ObjectKey, bool), Failure>,
+    /// Principal and account → what failed last.
+    failures: BTreeMap<(String, ObjectKey), Failure>,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
@@ -158,12 +158,12 @@ impl TargetMemory {
             trouble,
             attempts,
         };
-        self.failures.insert(key(principal, part), failure);
+        self.failures.insert((principal.to_owned(), part.account.clone()), failure);
     }
 
     /// What an account wrote for a principal succeeded.
     pub(crate) fn succeeded(&mut self, principal: &str, part: &Part) {
-        self.failures.remove(&key(principal, part));
+        self.failures.remove(&(principal.to_owned(), part.account.clone()));
         if let Some(supply) = &part.supply {
             self.supplied.insert(principal.to_owned(), LastSet::This(supply.clone()));
         }
@@ -183,13 +183,12 @@ impl TargetMemory {
 
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.failures.retain(|(failed, ..), _| failed != principal);
+        self.failures.retain(|(failed, _), _| failed != principal);
     }
 
     /// What failed last for a principal through an account.
-    pub(crate) fn failures(&self, principal: &str, account: &ObjectKey) -> impl Iterator<Item = &Failure> {
-        let keys = [false, true].map(|removal| (principal.to_owned(), account.clone(), removal));
-        keys.into_iter().filter_map(|key| self.failures.get(&key))
+    pub(crate) fn failure(&self, principal: &str, account: &ObjectKey) -> Option<&Failure> {
+        self.failures.get(&(principal.to_owned(), account.clone()))
     }
 
     /// The failure of this very part, if it was the last thing tried.
@@ -199,7 +198,7 @@ impl TargetMemory {
                 && failure.removed == part.change.removed()
                 && failure.supplied == part.version()
         };
-        self.failures.get(&key(principal, part)).filter(same)
+        self.failure(principal, &part.account).filter(same)
     }
 
     /// When the first failed change may be tried again from now on.
@@ -211,12 +210,8 @@ impl TargetMemory {
     /// is not forgotten.
     pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>) {
         self.supplied.retain(|principal, _| principals.contains(principal.as_str()));
-        self.failures.retain(|(principal, ..), _| principals.contains(principal.as_str()));
+        self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
     }
-}
-
-fn key(principal: &str, part: &Part) -> (String, ObjectKey, bool) {
-    (principal.to_owned(), part.account.clone(), part.is_removal())
 }
 
 /// When to look again: the soonest of what was asked for.

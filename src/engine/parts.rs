@@ -50,9 +50,6 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// All parts of a change, the supplier's first. What no able account has a claim in is in none of them.
-    ///
-    /// A principal of an exclusive kind is moved in one write. Should that fail, what ended claims own there is taken away
-    /// for itself: their end does not wait for the one who comes after them.
     fn parts(&self, principal: &Principal<K>, states: &[ClaimState], change: &Change) -> Vec<Part> {
         let supplier = change.supplier.and_then(|claim| principal.members[claim].account());
         let mut accounts: Vec<_> = supplier.into_iter().collect();
@@ -68,17 +65,7 @@ impl<K: AccessKind> Pass<'_, K> {
             let supply = supplier.and_then(|claim| principal.members[claim].supply.clone());
             Some(Part { account: account.clone(), change, supply })
         };
-        let mut parts: Vec<_> = accounts.iter().filter_map(|account| part(account)).collect();
-        if K::EXCLUSIVE && change.supplier.is_some() && !change.removed().is_empty() {
-            let removal = Change { after: &change.before - &change.removed(), supplier: None, ..change.clone() };
-            let owns = |account: &&ObjectKey| {
-                let ended = |state: &ClaimState| state.standing() == Standing::Ended && !state.owned.is_empty();
-                own(principal, states, account).any(ended)
-            };
-            let part = |account: &ObjectKey| Part { account: account.clone(), change: removal, supply: None };
-            parts.extend(accounts.into_iter().find(owns).map(part));
-        }
-        parts
+        accounts.into_iter().filter_map(part).collect()
     }
 
     /// What of a change one account writes; none if it has no say in it.
@@ -123,16 +110,13 @@ impl<K: AccessKind> Pass<'_, K> {
         claim: usize,
     ) -> Option<Failure> {
         let account = principal.members[claim].account()?;
-        let memory = self.memory();
-        let mut failures = memory.failures(&principal.name, account);
-        let Some(change) = change else { return failures.next().cloned() };
+        let failure = self.memory().failure(&principal.name, account).cloned()?;
+        let Some(change) = change else { return Some(failure) };
         let (state, rotates) = (&states[claim], change.is_rotation() && change.supplier == Some(claim));
-        let touches = |failure: &&Failure| {
-            !state.wanted.is_disjoint(&(&failure.added & &change.added()))
-                || !state.owned.is_disjoint(&(&failure.removed & &change.removed()))
-                || (rotates && failure.is_of_a_rotation())
-        };
-        failures.find(touches).cloned()
+        let touches = !state.wanted.is_disjoint(&(&failure.added & &change.added()))
+            || !state.owned.is_disjoint(&(&failure.removed & &change.removed()))
+            || (rotates && failure.is_of_a_rotation());
+        touches.then_some(failure)
     }
 }
 

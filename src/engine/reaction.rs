@@ -45,6 +45,7 @@ impl From<&CloudError> for Trouble {
             CloudError::UnexpectedReply { .. } => (Outcome::UnexpectedReply, 2, 300, true),
             CloudError::TargetNotReady { .. } => (Outcome::TargetNotReady, 5, 60, true),
             CloudError::TargetNotFound { .. } => (Outcome::TargetNotFound, 5, 300, true),
+            CloudError::PoolNotFound { .. } => (Outcome::PoolNotFound, 5, 300, true),
             CloudError::PrincipalNotFound { .. } => (Outcome::PrincipalNotFound, 10, 300, true),
             CloudError::CredentialsRejected { .. } => (Outcome::CredentialsRejected, 10, 300, true),
             CloudError::AccessDenied { .. } => (Outcome::AccessDenied, 30, 600, true),
@@ -57,6 +58,7 @@ impl From<&CloudError> for Trouble {
             | CloudError::UnexpectedReply { .. }
             | CloudError::TargetNotReady { .. }
             | CloudError::TargetNotFound { .. }
+            | CloudError::PoolNotFound { .. }
             | CloudError::PrincipalNotFound { .. }
             | CloudError::CredentialsRejected { .. }
             | CloudError::AccessDenied { .. }
@@ -82,10 +84,11 @@ pub(crate) fn may_have_landed(error: &CloudError) -> bool {
         | CloudError::Unreachable { .. }
         | CloudError::TargetNotReady { .. }
         | CloudError::TargetNotFound { .. }
+        | CloudError::PoolNotFound { .. }
         | CloudError::PrincipalNotFound { .. }
         | CloudError::CredentialsRejected { .. }
         | CloudError::AccessDenied { .. }
-        | CloudError::Rejected { .. } => false,
+        | CloudError::Rejected { .. } => error.fault().partly,
     }
 }
 
@@ -118,6 +121,7 @@ CredentialsRejected CredentialsRejected 10 s to 300 s  growing    not carried ou
 AccessDenied        AccessDenied        30 s to 600 s  growing    not carried out
 TargetNotFound      TargetNotFound      5 s to 300 s   growing    not carried out
 TargetNotReady      TargetNotReady      5 s to 60 s    growing    not carried out
+PoolNotFound        PoolNotFound        5 s to 300 s   growing    not carried out
 PrincipalNotFound   PrincipalNotFound   10 s to 300 s  growing    not carried out
 Rejected            Rejected            30 s to 600 s  growing    not carried out
 UnexpectedReply     UnexpectedReply     2 s to 300 s   growing    may have landed
@@ -134,6 +138,7 @@ UnexpectedReply     UnexpectedReply     2 s to 300 s   growing    may have lande
             CloudError::AccessDenied { fault: fault() },
             CloudError::TargetNotFound { fault: fault() },
             CloudError::TargetNotReady { fault: fault() },
+            CloudError::PoolNotFound { fault: fault() },
             CloudError::PrincipalNotFound { fault: fault() },
             CloudError::Rejected { fault: fault() },
             CloudError::UnexpectedReply { fault: fault() },
@@ -148,6 +153,12 @@ UnexpectedReply     UnexpectedReply     2 s to 300 s   growing    may have lande
             format!("{name:<19} {:<19} {pauses:<14} {counts:<10} {landed}\n", trouble.outcome.reason())
         };
         assert_eq!(errors.iter().map(line).collect::<String>(), TABLE);
+    }
+
+    #[test]
+    fn what_was_refused_with_others_may_have_landed() {
+        let fault = Fault { partly: true, ..Fault::of("grant", "") };
+        assert!(may_have_landed(&CloudError::Rejected { fault }));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::api::{CloudAccountSpec, HuaweiAccount};
+use crate::api::{AlibabaAccount, CloudAccountSpec, EhpcApiVersion, HuaweiAccount};
 use crate::clock::Clock;
-use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
-use crate::clouds::{Account, Transport, huawei};
+use crate::clouds::endpoint::{AllowedEndpoints, Endpoint};
+use crate::clouds::{Account, Transport, alibaba, huawei};
 use crate::engine::{InvalidSpec, Problem, SecretData};
 use crate::plan::Outcome;
 
@@ -17,38 +17,67 @@ pub fn resolve_account(
     transport: &Arc<dyn Transport>,
     clock: &Clock,
 ) -> Result<Account, Problem> {
-    let Some(huawei) = &spec.huawei else {
-        return Err(not_ready("the account names no vendor: give spec.huawei".to_owned()));
-    };
-    let settings = huawei::Settings {
-        region: huawei.region.clone(),
-        project_id: huawei.project_id.clone(),
-        endpoints: huawei_endpoints(huawei, allowed)?,
-        credentials: huawei_credentials(secret)?,
-        requests_per_second: spec.requests_per_second,
-    };
-    let session = huawei::Session::new(settings, Arc::clone(transport), clock.clone());
-    session.map(Account::Huawei).map_err(|error| not_ready(error.to_string()))
-}
-
-/// The session of an account of Huawei Cloud; the kind that needs one says so of any other.
-pub(super) fn huawei_session(account: &Account) -> Result<huawei::Session, InvalidSpec> {
-    match account {
-        Account::Huawei(session) => Ok(session.clone()),
+    let (transport, clock, pace) = (Arc::clone(transport), clock.clone(), spec.requests_per_second);
+    match (&spec.huawei, &spec.alibaba) {
+        (Some(account), None) => {
+            let settings = huawei_settings(account, secret, allowed, pace)?;
+            huawei::Session::new(settings, transport, clock).map(Account::Huawei).map_err(not_ready)
+        }
+        (None, Some(account)) => {
+            let settings = alibaba_settings(account, secret, allowed, pace)?;
+            alibaba::Session::new(settings, transport, clock).map(Account::Alibaba).map_err(not_ready)
+        }
+        _ => Err(not_ready("exactly one vendor must be given: spec.huawei or spec.alibaba")),
     }
 }
 
-fn not_ready(message: String) -> Problem {
-    Problem::new(Outcome::AccountNotReady, message)
+/// The session of an account of Huawei Cloud.
+pub(super) fn huawei_session(account: &Account) -> Result<huawei::Session, InvalidSpec> {
+    match account {
+        Account::Huawei(session) => Ok(session.clone()),
+        Account::Alibaba(_) => Err(other_vendor("Alibaba Cloud", "Huawei Cloud")),
+    }
 }
 
-fn huawei_endpoints(account: &HuaweiAccount, allowed: &AllowedEndpoints) -> Result<huawei::Endpoints, Problem> {
-    let check = |endpoint: &Option<String>| {
-        let checked = endpoint.as_ref().map(|endpoint| allowed.check(endpoint)).transpose();
-        checked.map_err(|error: EndpointError| not_ready(error.to_string()))
-    };
+/// The session of an account of Alibaba Cloud.
+pub(super) fn alibaba_session(account: &Account) -> Result<alibaba::Session, InvalidSpec> {
+    match account {
+        Account::Alibaba(session) => Ok(session.clone()),
+        Account::Huawei(_) => Err(other_vendor("Huawei Cloud", "Alibaba Cloud")),
+    }
+}
+
+fn other_vendor(is: &str, needed: &str) -> InvalidSpec {
+    InvalidSpec(format!("it is an account of {is}, and an object of this kind needs one of {needed}"))
+}
+
+fn not_ready(why: impl ToString) -> Problem {
+    Problem::new(Outcome::AccountNotReady, why.to_string())
+}
+
+fn checked(endpoint: Option<&String>, allowed: &AllowedEndpoints) -> Result<Option<Endpoint>, Problem> {
+    endpoint.map(|endpoint| allowed.check(endpoint)).transpose().map_err(not_ready)
+}
+
+fn huawei_settings(
+    account: &HuaweiAccount,
+    secret: &SecretData,
+    allowed: &AllowedEndpoints,
+    requests_per_second: Option<u32>,
+) -> Result<huawei::Settings, Problem> {
     let given = account.endpoints.clone().unwrap_or_default();
-    Ok(huawei::Endpoints { dli: check(&given.dli)?, iam: check(&given.iam)? })
+    Ok(huawei::Settings {
+        region: account.region.clone(),
+        project_id: account.project_id.clone(),
+        endpoints: huawei::Endpoints {
+            dli: checked(given.dli.as_ref(), allowed)?,
+            dws: checked(given.dws.as_ref(), allowed)?,
+            data_arts: checked(given.data_arts.as_ref(), allowed)?,
+            iam: checked(given.iam.as_ref(), allowed)?,
+        },
+        credentials: huawei_credentials(secret)?,
+        requests_per_second,
+    })
 }
 
 fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, Problem> {
@@ -68,4 +97,29 @@ fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, Proble
             secret.name()
         ))),
     }
+}
+
+fn alibaba_settings(
+    account: &AlibabaAccount,
+    secret: &SecretData,
+    allowed: &AllowedEndpoints,
+    requests_per_second: Option<u32>,
+) -> Result<alibaba::Settings, Problem> {
+    let (Some(id), Some(key)) = (secret.text("access-key-id")?, secret.secret("secret-access-key")?) else {
+        return Err(not_ready(format!("Secret {} must hold access-key-id and secret-access-key", secret.name())));
+    };
+    Ok(alibaba::Settings {
+        region: account.region.clone(),
+        endpoint: checked(account.endpoint.as_ref(), allowed)?,
+        generation: match account.ehpc_api_version {
+            EhpcApiVersion::V2018 => alibaba::Generation::V2018,
+            EhpcApiVersion::V2024 => alibaba::Generation::V2024,
+        },
+        credentials: alibaba::Credentials::AccessKey {
+            id,
+            secret: key,
+            security_token: secret.secret("security-token")?,
+        },
+        requests_per_second,
+    })
 }

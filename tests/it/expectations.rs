@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::runner::Runner;
+use crate::runner::{KINDS, Runner};
 use crate::script::Step;
 
 /// How long an expectation may take to come true. Virtual time costs nothing.
@@ -18,15 +18,23 @@ const REAL_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the real world is watched for quiet.
 const REAL_QUIET: Duration = Duration::from_secs(2);
 
+/// A call that changes nothing, by its line.
+fn is_read(call: &str) -> bool {
+    ["List", "Show", "Describe", "Get"].iter().any(|verb| call.trim_start().starts_with(verb))
+}
+
 impl Runner {
     /// A step that expects something.
     pub(crate) async fn expect(&mut self, step: &Step) -> Result<(), String> {
         match step.words().as_slice() {
-            ["expect", "access", queue] => self.eventually(async |it: &Self| it.access(queue, &step.body)).await,
+            ["expect", "access", target] => self.eventually(async |it: &Self| it.access(target, &step.body)).await,
+            ["expect", "password", user, "on", cluster, password] => {
+                self.eventually(async |it: &Self| it.password(cluster, user, password)).await
+            }
             ["expect", "calls"] => self.calls(&step.body).await,
             ["expect", "no", "write"] => {
                 let calls = self.journal(self.calls_seen);
-                let written: Vec<_> = calls.iter().filter(|call| !call.starts_with("List")).collect();
+                let written: Vec<_> = calls.iter().filter(|call| !is_read(call)).collect();
                 if written.is_empty() { Ok(()) } else { Err(format!("instead: {written:?}")) }
             }
             ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
@@ -54,8 +62,13 @@ impl Runner {
         }
     }
 
-    fn access(&self, queue: &str, expected: &[String]) -> Result<(), String> {
-        let users = self.world.simulator.users(queue).ok_or("no such queue")?;
+    fn password(&self, cluster: &str, user: &str, expected: &str) -> Result<(), String> {
+        let password = self.world.simulator.hpc_password(cluster, user);
+        if password.as_deref() == Some(expected) { Ok(()) } else { Err(format!("instead: {password:?}")) }
+    }
+
+    fn access(&self, target: &str, expected: &[String]) -> Result<(), String> {
+        let users = self.world.simulator.users(target).ok_or("no such target")?;
         let shown: BTreeMap<_, _> = users.into_iter().filter(|(_, held)| !held.is_empty()).collect();
         let lines: Vec<_> = shown.iter().map(|(user, held)| format!("{user}: {}", held.join(" "))).collect();
         let mut expected = expected.to_vec();
@@ -64,8 +77,12 @@ impl Runner {
     }
 
     async fn get(&self, name: &str) -> Option<Value> {
-        let object = self.api("QueueGrant").get_opt(name).await.unwrap()?;
-        Some(serde_json::to_value(object).unwrap())
+        for kind in KINDS {
+            if let Some(object) = self.api(kind).get_opt(name).await.unwrap() {
+                return Some(serde_json::to_value(object).unwrap());
+            }
+        }
+        None
     }
 
     async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
@@ -102,6 +119,8 @@ impl Runner {
                 "owned" => list(&status["owned"]),
                 "observed" => list(&status["observed"]),
                 "generation" => status["observedGeneration"].to_string(),
+                "secret" if status["secretVersion"] == self.secret_version(&object).await => "current".to_owned(),
+                "secret" => text(&status["secretVersion"]),
                 "current" => (status["observedGeneration"] == object["metadata"]["generation"]).to_string(),
                 _ => return Err(format!("no such field: {field}")),
             };
@@ -110,6 +129,13 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// The version of the Secret that an object names, as it is now.
+    async fn secret_version(&self, object: &Value) -> Value {
+        let name = object["spec"]["passwordSecretRef"]["name"].as_str().unwrap();
+        let meta = self.api("Secret").get(name).await.unwrap().metadata;
+        Value::from(format!("{}/{}", meta.uid.unwrap(), meta.resource_version.unwrap()))
     }
 
     async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
@@ -122,10 +148,33 @@ impl Runner {
         if said.iter().any(|said| said == reason) { Ok(()) } else { Err(format!("instead: {said:?}")) }
     }
 
-    /// The resourceVersion of every QueueGrant.
+    /// The resourceVersion of every access object.
     async fn versions(&self) -> Vec<Option<String>> {
-        let grants = self.api("QueueGrant").list(&ListParams::default()).await.unwrap();
-        grants.into_iter().map(|grant| grant.metadata.resource_version).collect()
+        let mut versions = Vec::new();
+        for kind in KINDS {
+            let objects = self.api(kind).list(&ListParams::default()).await.unwrap();
+            versions.extend(objects.into_iter().map(|object| object.metadata.resource_version));
+        }
+        versions
+    }
+
+    /// Looks for the values of Secrets wherever somebody else might read them.
+    pub(crate) async fn no_secret_leaked(&self) -> Result<(), String> {
+        let mut places = Vec::new();
+        for kind in KINDS.into_iter().chain(["CloudAccount", "Event"]) {
+            for object in self.api(kind).list(&ListParams::default()).await.unwrap() {
+                places.push((format!("{kind} {:?}", object.metadata.name), serde_json::to_string(&object).unwrap()));
+            }
+        }
+        places.extend(self.world.log().map(|log| ("the log".to_owned(), log)));
+        for secret in &self.secrets {
+            let encoded = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let shows = |text: &str| text.contains(secret) || text.contains(&encoded);
+            if let Some((place, _)) = places.iter().find(|(_, text)| shows(text)) {
+                return Err(format!("a value of a Secret shows in {place}"));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until nothing has happened for a while: the cloud was not called but for lists, and nothing was written.
@@ -158,7 +207,7 @@ impl Runner {
             }
             words.join(" ")
         });
-        words.filter(|call| self.world.is_pure() || !call.starts_with("List")).collect()
+        words.filter(|call| self.world.is_pure() || !is_read(call)).collect()
     }
 
     async fn calls(&mut self, expected: &[String]) -> Result<(), String> {
@@ -168,7 +217,7 @@ impl Runner {
         let mut expected = expected.to_vec();
         if !self.world.is_pure() {
             // What is sent at once arrives in any order there.
-            expected.retain(|call| !call.starts_with("List"));
+            expected.retain(|call| !is_read(call));
             expected.sort();
             calls.sort();
         }
@@ -193,7 +242,7 @@ impl Runner {
         let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
         let versions = self.versions().await;
         tokio::time::sleep(if self.world.is_pure() { time } else { time.min(REAL_QUIET) }).await;
-        let made: Vec<_> = self.journal(calls).into_iter().filter(|call| !call.starts_with("List")).collect();
+        let made: Vec<_> = self.journal(calls).into_iter().filter(|call| !is_read(call)).collect();
         let versions_now = self.versions().await;
         if versions_now != versions {
             return Err(format!("instead objects were written: {versions:?}, then {versions_now:?}"));

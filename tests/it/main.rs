@@ -5,6 +5,7 @@
 mod admission;
 mod contained;
 mod cost;
+mod docs;
 mod expectations;
 mod manifests;
 mod object_store;

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use crate::script::{Script, Step};
 use crate::world::World;
 
+/// The kinds of access objects.
+pub const KINDS: [&str; 4] = ["QueueGrant", "PoolMembership", "WorkspaceMember", "HpcUser"];
+
 /// One scenario under way.
 pub struct Runner {
     pub(crate) world: World,
@@ -18,6 +21,8 @@ pub struct Runner {
     pub(crate) calls_seen: u64,
     pub(crate) writes_seen: usize,
     relabelling: Vec<tokio::task::AbortHandle>,
+    /// Every value of every Secret that was applied.
+    pub(crate) secrets: Vec<String>,
 }
 
 impl Drop for Runner {
@@ -29,7 +34,8 @@ impl Drop for Runner {
 impl Runner {
     /// Runs a scenario; panics with its name, line and what is instead.
     pub async fn run(script: &Script, world: World) {
-        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling: Vec::new() };
+        let (relabelling, secrets) = (Vec::new(), Vec::new());
+        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling, secrets };
         runner.prepare().await;
         runner.world.start_operator();
         for step in &script.steps {
@@ -38,6 +44,9 @@ impl Runner {
             }
         }
         runner.world.kill_operator();
+        if let Err(leak) = runner.no_secret_leaked().await {
+            panic!("{}: {leak}", script.name);
+        }
         runner.clean_up().await;
     }
 
@@ -54,29 +63,47 @@ impl Runner {
         }
     }
 
-    /// What every scenario starts with: a namespace, a Secret and an account that leads to the simulator.
-    async fn prepare(&self) {
+    /// What every scenario starts with: a namespace, and for each cloud a Secret and an account that leads to the
+    /// simulator.
+    async fn prepare(&mut self) {
         if !self.world.is_pure() {
             drop(self.api("Namespace").delete(&self.world.namespace, &DeleteParams::default()).await);
             self.apply(&json!({"kind": "Namespace", "metadata": {"name": self.world.namespace}})).await.unwrap();
         }
-        let key = simulator::Settings::default().access_keys.remove(0);
-        self.apply(&json!({
-            "kind": "Secret", "metadata": {"name": "huawei-credentials"},
-            "stringData": {"access-key-id": key.id, "secret-access-key": key.secret}
-        }))
-        .await
-        .unwrap();
-        self.apply_account("huawei", "huawei-credentials").await.unwrap();
+        let mut settings = simulator::Settings::default();
+        let keys = [("huawei", settings.access_keys.remove(0)), ("alibaba", settings.alibaba_keys.remove(0))];
+        for (vendor, key) in keys {
+            self.apply(&json!({
+                "kind": "Secret", "metadata": {"name": format!("{vendor}-credentials")},
+                "stringData": {"access-key-id": key.id, "secret-access-key": key.secret}
+            }))
+            .await
+            .unwrap();
+        }
+        self.apply_huawei("huawei", "huawei-credentials").await.unwrap();
+        self.apply_alibaba("alibaba", "alibaba-credentials", "2018-04-12").await.unwrap();
     }
 
-    /// An account that leads to the simulator, with the credentials of a Secret.
-    async fn apply_account(&self, name: &str, secret: &str) -> Result<(), String> {
+    /// An account of Huawei Cloud that leads to the simulator, with the credentials of a Secret.
+    async fn apply_huawei(&mut self, name: &str, secret: &str) -> Result<(), String> {
+        let endpoint = &self.world.endpoint;
         self.apply(&json!({
             "kind": "CloudAccount", "metadata": {"name": name},
             "spec": {"huawei": {
                 "region": "cn-north-4", "projectId": simulator::Settings::default().project_id,
-                "endpoints": {"dli": self.world.endpoint, "iam": self.world.endpoint},
+                "endpoints": {"dli": endpoint, "dws": endpoint, "dataArts": endpoint, "iam": endpoint},
+                "credentials": {"secretRef": {"name": secret}}
+            }}
+        }))
+        .await
+    }
+
+    /// An account of Alibaba Cloud that leads to the simulator, with the credentials of a Secret.
+    async fn apply_alibaba(&mut self, name: &str, secret: &str, version: &str) -> Result<(), String> {
+        self.apply(&json!({
+            "kind": "CloudAccount", "metadata": {"name": name},
+            "spec": {"alibaba": {
+                "region": "cn-hangzhou", "ehpcApiVersion": version, "endpoint": self.world.endpoint,
                 "credentials": {"secretRef": {"name": secret}}
             }}
         }))
@@ -88,16 +115,18 @@ impl Runner {
         if self.world.is_pure() {
             return;
         }
-        let grants = self.api("QueueGrant");
-        for grant in grants.list(&ListParams::default()).await.unwrap() {
-            let name = grant.metadata.name.unwrap();
-            let free = json!({"metadata": {"finalizers": null}});
-            drop(grants.patch(&name, &PatchParams::default(), &Patch::Merge(&free)).await);
-            drop(grants.delete(&name, &DeleteParams::default()).await);
+        for kind in KINDS {
+            let objects = self.api(kind);
+            for object in objects.list(&ListParams::default()).await.unwrap() {
+                let name = object.metadata.name.unwrap();
+                let free = json!({"metadata": {"finalizers": null}});
+                drop(objects.patch(&name, &PatchParams::default(), &Patch::Merge(&free)).await);
+                drop(objects.delete(&name, &DeleteParams::default()).await);
+            }
         }
     }
 
-    async fn apply(&self, manifest: &Value) -> Result<(), String> {
+    async fn apply(&mut self, manifest: &Value) -> Result<(), String> {
         let mut manifest = manifest.clone();
         let kind = manifest["kind"].as_str().ok_or("no kind")?.to_owned();
         let name = manifest["metadata"]["name"].as_str().ok_or("no name")?.to_owned();
@@ -105,27 +134,39 @@ impl Runner {
             let core = matches!(kind.as_str(), "Secret" | "Namespace");
             manifest["apiVersion"] = json!(if core { "v1" } else { "cloudaccess.dev/v1alpha1" });
         }
-        if kind.ends_with("Grant") && manifest["spec"]["accountRef"].is_null() {
-            manifest["spec"]["accountRef"] = json!({"kind": "CloudAccount", "name": "huawei"});
+        if KINDS.contains(&kind.as_str()) && manifest["spec"]["accountRef"].is_null() {
+            let account = if kind == "HpcUser" { "alibaba" } else { "huawei" };
+            manifest["spec"]["accountRef"] = json!({"kind": "CloudAccount", "name": account});
         }
-        if kind == "Secret" && self.world.is_pure() {
-            encode_secret(&mut manifest);
+        if kind == "Secret" {
+            self.take_secret(&mut manifest);
         }
         let params = PatchParams::apply("scenario").force();
         let applied = self.api(&kind).patch(&name, &params, &Patch::Apply(&manifest)).await;
         applied.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Notes the values of a Secret that is applied, which are to show nowhere.
+    fn take_secret(&mut self, manifest: &mut Value) {
+        let values = manifest["stringData"].as_object().into_iter().flatten();
+        let hidden = values.filter(|(key, _)| !matches!(key.as_str(), "access-key-id" | "domain-name" | "user-name"));
+        self.secrets.extend(hidden.filter_map(|(_, value)| value.as_str()).map(str::to_owned));
+        if self.world.is_pure() {
+            encode_secret(manifest);
+        }
+    }
+
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let yaml = || serde_saphyr::from_str::<Value>(&step.text()).map_err(|error| error.to_string());
         match step.words().as_slice() {
             ["cloud", what @ ..] => self.cloud(what, &step.rest),
-            ["apply", "account", name, secret] => self.apply_account(name, secret).await,
+            ["apply", "account", name, secret] => self.apply_huawei(name, secret).await,
+            ["apply", "account", name, secret, version] => self.apply_alibaba(name, secret, version).await,
             ["apply"] => self.apply(&yaml()?).await,
             ["patch", kind, name] => {
                 let mut patch = yaml()?;
-                if *kind == "Secret" && self.world.is_pure() {
-                    encode_secret(&mut patch);
+                if *kind == "Secret" {
+                    self.take_secret(&mut patch);
                 }
                 let patched = self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
                 patched.map(drop).map_err(|error| error.to_string())
@@ -188,24 +229,38 @@ impl Runner {
         self.relabelling.push(tokio::spawn(relabel).abort_handle());
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one line a word of the language")]
     fn cloud(&self, what: &[&str], rest: &str) -> Result<(), String> {
         let simulator = &self.world.simulator;
-        let said = |result: Result<(), simulator::NoSuchQueue>| result.map_err(|_| "no such queue".to_owned());
+        let said = |result: Result<(), simulator::NoSuchTarget>| result.map_err(|_| "no such target".to_owned());
+        let there = |there: bool| if there { Ok(()) } else { Err("no such target, or it is there already".to_owned()) };
         match what {
             ["queue", queue] => drop(simulator.create_queue(queue, simulator::QueueKind::Sql)),
-            ["no", "queue", queue] => drop(simulator.remove_queue(queue)),
-            ["grant", user, privileges @ .., "on", queue] => said(simulator.outside_grant(queue, user, privileges))?,
+            ["cluster", cluster, "with", pools @ ..] => {
+                there(simulator.create_dws_cluster(cluster))?;
+                pools.iter().try_for_each(|pool| said(simulator.create_pool(cluster, pool).map(drop)))?;
+            }
+            ["pool", pool, "on", cluster] => said(simulator.create_pool(cluster, pool).map(drop))?,
+            ["no", "pool", pool, "on", cluster] => said(simulator.remove_pool(cluster, pool).map(drop))?,
+            ["workspace", workspace] => there(simulator.create_workspace(workspace))?,
+            ["hpc", "cluster", cluster] => there(simulator.create_hpc_cluster(cluster))?,
+            ["status", cluster, status] => said(simulator.set_hpc_status(cluster, status))?,
+            ["no", "target", target] => there(simulator.remove_target(target))?,
+            ["grant", user, strings @ .., "on", target] => said(simulator.outside_grant(target, user, strings))?,
+            ["password", user, "on", cluster, password] => {
+                said(simulator.outside_set_password(cluster, user, password))?;
+            }
             ["revoke", "tokens"] => drop(simulator.revoke_tokens()),
-            ["revoke", user, privileges @ .., "on", queue] => {
-                let held = simulator.users(queue).ok_or("no such queue")?.remove(*user).unwrap_or_default();
-                let left: Vec<_> = held.iter().map(String::as_str).filter(|held| !privileges.contains(held)).collect();
+            ["revoke", user, strings @ .., "on", target] => {
+                let held = simulator.users(target).ok_or("no such target")?.remove(*user).unwrap_or_default();
+                let left: Vec<_> = held.iter().map(String::as_str).filter(|held| !strings.contains(held)).collect();
                 said(if left.is_empty() {
-                    simulator.outside_remove(queue, user)
+                    simulator.outside_remove(target, user)
                 } else {
-                    simulator.outside_set(queue, user, &left)
+                    simulator.outside_set(target, user, &left)
                 })?;
             }
-            ["administrator", user, "on", queue] => said(simulator.outside_set_administrator(queue, user))?,
+            ["administrator", user, "on", target] => said(simulator.outside_set_administrator(target, user))?,
             ["unknown", "user", user] => simulator.add_unknown_user(user),
             ["known", "user", user] => simulator.remove_unknown_user(user),
             ["no", "faults"] => simulator.clear_faults(),
@@ -215,7 +270,8 @@ impl Runner {
             }
             ["switch", name, value] => {
                 let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
-                simulator.patch_switches(json!({*name: value})).map_err(|error| error.to_string())?;
+                let patch = name.rsplit('.').fold(value, |value, name| json!({name: value}));
+                simulator.patch_switches(patch).map_err(|error| error.to_string())?;
             }
             ["key", id, secret] => simulator.set_access_key(simulator::AccessKey {
                 id: (*id).to_owned(),

@@ -7,16 +7,21 @@
 //! | --- | --- |
 //! | `only pure: why` | at the top: runs in the pure world only |
 //! | `settings NAME=DURATION …` | at the top: operator settings other than the scenarios' own |
-//! | `cloud queue Q`, `cloud no queue Q` | a queue exists, or is removed |
-//! | `cloud grant U P… on Q`, `cloud revoke U P… on Q` | somebody else does this, by hand |
-//! | `cloud administrator U on Q` | the user becomes an administrator of the queue |
-//! | `cloud unknown user U`, `cloud known user U` | IAM does not know the user, or does again |
-//! | `cloud switch NAME VALUE` | a position of the simulator's switch (see `simulator/README.md`) |
+//! | `cloud queue Q`, `cloud cluster C with POOL…`, `cloud workspace W`, `cloud hpc cluster H` | a target exists; in what follows, T |
+//! | `cloud pool POOL on C`, `cloud no pool POOL on C` | a DWS cluster has a resource pool, or it is removed |
+//! | `cloud no target T` | the target is removed |
+//! | `cloud grant U S… on T`, `cloud revoke U S… on T` | somebody else does this, by hand: privileges, a pool, role ids, a group |
+//! | `cloud administrator U on T` | the user becomes an administrator of the target |
+//! | `cloud password U on H PASSWORD` | somebody else sets the password of an account, by hand |
+//! | `cloud status H STATUS` | an E-HPC cluster is `running`, `stopped` … |
+//! | `cloud unknown user U`, `cloud known user U` | no service knows the user, or all do again |
+//! | `cloud switch NAME VALUE` | a position of the simulator's switch, such as `dws.busy` (see `simulator/README.md`) |
 //! | `cloud fault JSON`, `cloud no faults` | a scripted fault of the simulator |
 //! | `cloud revoke tokens` | every IAM token dies |
 //! | `cloud key ID SECRET`, `cloud no key ID` | an access key is valid, or no longer |
 //! | `apply` + YAML | kubectl apply; apiVersion, namespace and accountRef may be left out |
-//! | `apply account NAME SECRET` | a CloudAccount that leads to the simulator, as `huawei` does from the start |
+//! | `apply account NAME SECRET` | a CloudAccount of Huawei Cloud that leads to the simulator, as `huawei` does from the start |
+//! | `apply account NAME SECRET VERSION` | one of Alibaba Cloud with this `ehpcApiVersion`, as `alibaba` is from the start, with 2018-04-12 |
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
 //! | `wait DURATION` | time passes (pure world only) |
@@ -26,14 +31,20 @@
 //! | `objects refuse patches NAME…` | the operator's patches are refused, as by a policy (pure world only) |
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
-//! | `expect access Q` + lines `U: P P` | the whole access list, but for the queue's owner |
-//! | `expect NAME FIELD=VALUE …` | of a QueueGrant: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, and `message~TEXT` |
+//! | `expect access T` + lines `U: S S` | the whole access list, but for the target's owner |
+//! | `expect password U on H PASSWORD` | the password of an account |
+//! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect event NAME REASON` | an event was published about the object |
-//! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the lists |
-//! | `expect no write` | the cloud was not called but for lists since the last `expect calls` |
-//! | `expect quiet DURATION` | for so long no cloud call but lists, and no Kubernetes write; in the real world two seconds, and writes to QueueGrants only |
+//! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
+//! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
+//! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
 //! | `expect writes N` | Kubernetes writes of the operator since the last such step (pure world only) |
+//!
+//! `@word` stands for an id of 32 characters: the word, filled up with zeros.
+//!
+//! At the end of every scenario, no value of a Secret that it applied may be found in an object, an event or, in the real
+//! world, the operator's log.
 
 /// One step of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +70,8 @@ impl Script {
     pub fn parse(name: &str, text: &str) -> Self {
         let mut script = Self { name: name.to_owned(), real: true, settings: Vec::new(), steps: Vec::new() };
         for (number, line) in text.lines().enumerate() {
-            let content = line.trim_end();
+            let content = with_ids(line.trim_end());
+            let content = content.as_str();
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }
@@ -81,6 +93,17 @@ impl Script {
         }
         script
     }
+}
+
+/// The line with every `@word` filled up to an id.
+fn with_ids(line: &str) -> String {
+    let mut parts = line.split('@');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(part.len());
+        filled += &format!("{:0<32}{}", &part[..end], &part[end..]);
+    }
+    filled
 }
 
 impl Step {

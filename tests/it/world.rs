@@ -127,6 +127,14 @@ impl World {
         }
     }
 
+    /// What the operator has logged, in the real world.
+    pub fn log(&self) -> Option<String> {
+        match &self.operation {
+            Operation::Pure { .. } => None,
+            Operation::Real { log, .. } => Some(std::fs::read_to_string(log).unwrap_or_default()),
+        }
+    }
+
     /// The object store of the pure world.
     pub fn store(&self) -> Result<&ObjectStore, String> {
         match &self.operation {
