@@ -12,7 +12,7 @@ use crate::kubectl::Kubectl;
 use crate::places::{self, Places, cannot, make_directory, make_empty_directory, write_private};
 use crate::process::{self, Daemon, Guard};
 use crate::progress::{pause, say};
-use crate::samples::Samples;
+use crate::samples::{Kind, Samples};
 use crate::simulator::Simulator;
 
 /// A directory that one command at a time works in; its content is new.
@@ -54,8 +54,8 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Builds and starts everything.
-    pub(crate) fn start(places: &Places, options: Options) -> Result<Self> {
+    /// Builds and starts everything, with the samples of these kinds.
+    pub(crate) fn start(places: &Places, options: Options, kinds: &[&'static Kind]) -> Result<Self> {
         let workbench = Workbench::prepare(places, "dev")?;
         let (directory, guard) = (workbench.directory.as_path(), &workbench.guard);
         let binaries = control_plane::obtain(places, guard)?;
@@ -69,7 +69,7 @@ impl Environment {
         control_plane.prepare(places)?;
         say("==> Starting the simulated cloud, and the operator under its own ServiceAccount");
         let simulator = Simulator::start(places, guard, directory)?;
-        let samples = Samples::read(places, &control_plane.kubectl("tenant"), &simulator)?;
+        let samples = Samples::read(places, &control_plane.kubectl("tenant"), &simulator, kinds)?;
         let operator = operator(places, &control_plane, &simulator);
         let operator = Daemon::start(guard, "operator", operator, directory)?;
         Ok(Self { operator, simulator, control_plane, samples, workbench })
@@ -87,10 +87,10 @@ impl Environment {
         self.control_plane.kubectl("tenant")
     }
 
-    /// Writes the sample account, pointed to the simulator, to a file that can be applied.
-    fn write_account(&self) -> Result<PathBuf> {
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": self.samples.account});
-        let path = self.workbench.directory.join("account.json");
+    /// Writes the sample accounts, pointed to the simulator, to a file that can be applied.
+    fn write_accounts(&self) -> Result<PathBuf> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": self.samples.accounts});
+        let path = self.workbench.directory.join("accounts.json");
         write_private(&path, &format!("{list:#}\n")).map(|()| path)
     }
 
@@ -103,24 +103,25 @@ impl Environment {
 /// The operator, with intervals short enough to watch it work.
 fn operator(places: &Places, control_plane: &ControlPlane, simulator: &Simulator) -> Command {
     let mut operator = Command::new(places.built("cloud-access-operator"));
-    operator.args(["--drift-interval=5s", "--in-flight-window=5s", "--allow-endpoint", &simulator.url()]);
+    operator.args(["--drift-interval=5s", "--in-flight-window=5s", "--secret-interval=1s"]);
+    operator.args(["--allow-endpoint", &simulator.url()]);
     operator.env("KUBECONFIG", control_plane.kubeconfig("operator"));
     operator.env("RUST_LOG", places::log_filter()).env("NO_PROXY", places::no_proxy());
     operator
 }
 
 /// `cargo xtask up`.
-pub(crate) fn up(places: &Places, options: Options) -> Result<()> {
-    let mut environment = Environment::start(places, options)?;
+pub(crate) fn up(places: &Places, options: Options, kinds: &[&'static Kind]) -> Result<()> {
+    let mut environment = Environment::start(places, options, kinds)?;
+    let apply = |kind: &&Kind| format!("    kubectl apply -f {}\n", kind.file());
     let kubeconfig = |name| environment.control_plane.kubeconfig(name).display().to_string();
     say(format!(
         "
 Ready. In another terminal, as the team whose namespace is team-data:
 
     export KUBECONFIG={tenant}
-    kubectl apply -f {account}   # the sample account, pointed to the simulated cloud
-    kubectl apply -f deploy/samples/queuegrant.yaml
-    kubectl get cloudaccess
+    kubectl apply -f {accounts}   # the sample accounts, pointed to the simulated cloud
+{samples}    kubectl get cloudaccess
 
 Administrator    {admin}
 Onlooker         {viewer}
@@ -130,7 +131,8 @@ Operator's log   {log}
 
 Ctrl-C stops everything.",
         tenant = kubeconfig("tenant"),
-        account = environment.write_account()?.display(),
+        accounts = environment.write_accounts()?.display(),
+        samples = kinds.iter().map(apply).collect::<String>(),
         admin = kubeconfig("admin"),
         viewer = kubeconfig("viewer"),
         api_server = environment.control_plane.url(),

@@ -38,9 +38,24 @@ impl Kubectl {
 
     /// Runs one command as a user would see it: the command, then what it prints.
     pub(crate) fn show(&self, arguments: &[&str]) -> Result<()> {
-        let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
+        self.show_as(arguments, arguments)
+    }
+
+    /// Runs one command that holds a secret, and shows another in its place.
+    pub(crate) fn show_as(&self, shown: &[&str], arguments: &[&str]) -> Result<()> {
+        let words: Vec<String> = shown.iter().map(|word| quoted(word)).collect();
         say(format!("    $ kubectl {}", words.join(" ")));
         print_indented(&self.run(arguments)?);
+        Ok(())
+    }
+
+    /// Applies objects that must be accepted, as a user would see it who has them in a file of this name.
+    pub(crate) fn show_apply(&self, file: &str, objects: &[Value]) -> Result<()> {
+        say(format!("    $ kubectl apply -f {file}"));
+        for object in objects {
+            let printed = self.apply(object)?;
+            print_indented(&printed.map_err(|refused| Failure::new("the API server refused a sample").why(refused))?);
+        }
         Ok(())
     }
 

@@ -76,7 +76,7 @@ fn run(command: &Command) -> Result<()> {
     let places = Places::find()?;
     match command {
         Command::Demo => demo::demo(&places),
-        Command::Up { audit } => environment::up(&places, Options { audit: *audit }),
+        Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
         Command::Test { audit, arguments } => test::test(&places, Options { audit: *audit }, arguments),
         Command::Check => check::check(&places),
         Command::Generate => generate::generate(&places),

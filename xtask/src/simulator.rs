@@ -15,7 +15,7 @@ use crate::places::Places;
 use crate::process::{Daemon, Guard};
 use crate::progress::{Attempt, wait_for};
 
-/// Users of a queue and what they may do there.
+/// The principals of a target and what they hold there.
 pub(crate) type Access = BTreeMap<String, BTreeSet<String>>;
 
 /// A running simulator.
@@ -58,29 +58,33 @@ impl Simulator {
     /// What it said about itself at its start: address, project, credentials.
     pub(crate) fn announced(&self, key: &str) -> Result<&str> {
         let value = self.announced.get(key).and_then(Value::as_str);
-        value.ok_or_else(|| Failure::new(format!("the simulator did not tell its {key}")).why(&self.announced))
+        value.ok_or_else(|| Failure::new(format!("the simulator did not tell its {key}")))
     }
 
-    /// Makes a queue.
-    pub(crate) fn add_queue(&self, queue: &str) -> Result<()> {
-        self.admin("PUT", &format!("dli/queues/{queue}"), None).map(drop)
+    /// Makes something that was not there, such as a queue; `path` is where the admin API has it.
+    pub(crate) fn make(&self, path: &str) -> Result<()> {
+        self.admin("PUT", path, None).map(drop)
     }
 
-    /// Who may do what on a queue now: the truth, whatever any list says.
-    pub(crate) fn access(&self, queue: &str) -> Result<Access> {
-        let answer = self.admin("GET", &format!("dli/queues/{queue}/users"), None)?;
-        serde_json::from_value(answer)
+    /// What the admin API tells under a path.
+    pub(crate) fn look_up(&self, path: &str) -> Result<Value> {
+        self.admin("GET", path, None)
+    }
+
+    /// Who holds what on a target now: the truth, whatever any list says.
+    pub(crate) fn access(&self, target: &str) -> Result<Access> {
+        serde_json::from_value(self.look_up(&format!("targets/{target}/users"))?)
             .map_err(|error| Failure::new("cannot read the simulator's list of users").why(error))
     }
 
-    /// Sets a user's privileges as somebody does in the cloud's console.
-    pub(crate) fn set_by_hand(&self, queue: &str, user: &str, privileges: &[&str]) -> Result<()> {
-        self.admin("PUT", &format!("dli/queues/{queue}/users/{user}"), Some(&json!(privileges))).map(drop)
+    /// Gives a principal access as somebody does in the cloud's console, beside what is held.
+    pub(crate) fn grant_by_hand(&self, target: &str, principal: &str, access: &str) -> Result<()> {
+        self.admin("POST", &format!("targets/{target}/users/{principal}"), Some(&json!([access]))).map(drop)
     }
 
-    /// Takes a user off a queue as somebody does in the cloud's console.
-    pub(crate) fn remove_by_hand(&self, queue: &str, user: &str) -> Result<()> {
-        self.admin("DELETE", &format!("dli/queues/{queue}/users/{user}"), None).map(drop)
+    /// Takes everything from a principal as somebody does in the cloud's console.
+    pub(crate) fn remove_by_hand(&self, target: &str, principal: &str) -> Result<()> {
+        self.admin("DELETE", &format!("targets/{target}/users/{principal}"), None).map(drop)
     }
 
     fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

@@ -1,25 +1,56 @@
-//! `cargo xtask demo`: the story of a few QueueGrants, told with kubectl and checked against the cloud.
+//! `cargo xtask demo`: a story of each kind, told with kubectl and checked against the cloud.
 
+mod hpc_user;
+mod pool_membership;
+mod queue_grant;
 mod stage;
-mod story;
+mod workspace_member;
 
 use crate::control_plane::Options;
 use crate::environment::Environment;
 use crate::failure::Result;
 use crate::places::Places;
 use crate::progress::{Stopwatch, human, say};
+use crate::samples::Kind;
 use stage::Stage;
 
-/// Tells the story; fails at the first step that does not hold.
+/// What is told about one kind.
+struct Story {
+    /// The kind.
+    kind: Kind,
+    /// Headings and scenes, in order.
+    scenes: &'static [(&'static str, Scene)],
+}
+
+/// What a platform team does, what happens in the cloud meanwhile, and what must hold after it.
+type Scene = fn(&mut Stage<'_>) -> Result<()>;
+
+/// The stories, in order; none needs another.
+const STORIES: [&Story; 4] = [&queue_grant::STORY, &pool_membership::STORY, &workspace_member::STORY, &hpc_user::STORY];
+
+/// The kinds that there are stories about.
+pub(crate) fn kinds() -> [&'static Kind; 4] {
+    STORIES.map(|story| &story.kind)
+}
+
+/// Tells the stories; fails at the first step that does not hold.
 pub(crate) fn demo(places: &Places) -> Result<()> {
     let watch = Stopwatch::start();
-    let mut stage = Stage::set(Environment::start(places, Options::default())?)?;
-    for (number, (heading, scene)) in story::SCENES.iter().enumerate() {
-        say(format!("\n{}. {heading}\n", number + 1));
-        scene(&mut stage).map_err(|failure| stage.explain(failure))?;
+    let mut environment = Environment::start(places, Options::default(), &kinds())?;
+    say("\nHow to reach the clouds\n");
+    let shown = "deploy/samples/account.yaml  # pointed to the simulated cloud";
+    environment.tenant().show_apply(shown, &environment.samples.accounts)?;
+    let mut number = 0;
+    for (story, sample) in STORIES.into_iter().zip(environment.samples.of_kinds.clone()) {
+        let mut stage = Stage::set(&mut environment, sample)?;
+        for (heading, scene) in story.scenes {
+            number += 1;
+            say(format!("\n{number}. {heading}\n"));
+            scene(&mut stage).map_err(|failure| stage.explain(failure))?;
+        }
     }
     say(format!(
-        "\nEvery step held; the story took {}. Next: `cargo xtask up` keeps all this for you.",
+        "\nEvery step held; the stories took {}. Next: `cargo xtask up` keeps all this for you.",
         human(watch.elapsed())
     ));
     Ok(())

@@ -1,106 +1,118 @@
-//! What the demo's scenes share: the running environment, what is claimed so far, and the checks.
+//! What the scenes of a story share: the running environment, what is claimed so far, and the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
-use crate::kubectl::{Kubectl, print_indented};
+use crate::kubectl::Kubectl;
 use crate::process;
 use crate::progress::{Attempt, say, wait_for};
-use crate::samples::Grant;
+use crate::samples::{Claim, Sample};
 use crate::simulator::Access;
 
 /// How long any step may take. The operator looks for drift every 5 seconds here.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Where the story is played.
-pub(super) struct Stage {
+/// Where one story is played.
+pub(super) struct Stage<'a> {
     /// What runs.
-    pub(super) environment: Environment,
+    pub(super) environment: &'a mut Environment,
     /// kubectl as a member of the team.
     pub(super) kubectl: Kubectl,
+    /// What the story starts with.
+    pub(super) sample: Sample,
     /// Objects that are applied now, by name.
-    claimed: BTreeMap<String, Grant>,
-    /// What others hold in the cloud, by queue.
+    claimed: BTreeMap<String, Claim>,
+    /// What others hold in the cloud, by target.
     foreign: BTreeMap<String, Access>,
 }
 
-impl Stage {
+impl<'a> Stage<'a> {
     /// Before the first scene: nothing is claimed yet.
-    pub(super) fn set(environment: Environment) -> Result<Self> {
+    pub(super) fn set(environment: &'a mut Environment, sample: Sample) -> Result<Self> {
         let mut foreign = BTreeMap::new();
-        for queue in environment.samples.queues() {
-            foreign.insert(queue.to_owned(), environment.simulator.access(queue)?);
+        for claim in &sample.claims {
+            foreign.insert(claim.target.clone(), environment.simulator.access(&claim.target)?);
         }
-        Ok(Self { kubectl: environment.tenant(), environment, claimed: BTreeMap::new(), foreign })
+        Ok(Self { kubectl: environment.tenant(), environment, sample, claimed: BTreeMap::new(), foreign })
     }
 
     /// The sample that most of the story is about.
-    pub(super) fn hero(&self) -> Result<Grant> {
-        self.environment
-            .samples
-            .grants
-            .first()
-            .cloned()
-            .ok_or_else(|| Failure::new("deploy/samples/queuegrant.yaml has no QueueGrant"))
+    pub(super) fn hero(&self) -> Result<Claim> {
+        let none = || Failure::new(format!("{} has no {}", self.sample.kind.file(), self.sample.kind.name));
+        self.sample.claims.first().cloned().ok_or_else(none)
     }
 
-    /// Somebody grants access in the cloud's console.
-    pub(super) fn grant_by_hand(&mut self, queue: &str, user: &str, privilege: &str) -> Result<()> {
-        say(format!("    In the cloud's console, somebody grants {user} {privilege} on {queue}."));
-        self.environment.simulator.set_by_hand(queue, user, &[privilege])?;
-        let users = self.foreign.entry(queue.to_owned()).or_default();
-        users.insert(user.to_owned(), BTreeSet::from([privilege.to_owned()]));
+    /// Somebody grants access in the cloud's console, on the hero's target.
+    pub(super) fn grant_by_hand(&mut self, principal: &str, access: &str) -> Result<()> {
+        let target = self.hero()?.target;
+        say(format!("    In the cloud's console, somebody grants {principal} {access} on {target}."));
+        self.environment.simulator.grant_by_hand(&target, principal, access)?;
+        let list = self.foreign.entry(target).or_default();
+        list.entry(principal.to_owned()).or_default().insert(access.to_owned());
         Ok(())
     }
 
-    /// Applies objects that must be accepted.
-    pub(super) fn apply(&self, shown: &str, objects: &[Value]) -> Result<()> {
-        say(format!("    $ kubectl apply -f {shown}"));
-        for object in objects {
-            let printed = self.kubectl.apply(object)?;
-            print_indented(&printed.map_err(|refused| Failure::new("the API server refused a sample").why(refused))?);
+    /// Applies the samples, and waits until the cloud holds what they ask for.
+    pub(super) fn apply_samples(&mut self) -> Result<()> {
+        self.kubectl.show_apply(&self.sample.kind.file(), &self.sample.objects)?;
+        let claims = self.sample.claims.clone();
+        for claim in &claims {
+            self.claim(claim.clone());
         }
-        Ok(())
+        for claim in &claims {
+            self.is_ready(&claim.name, "Granted")?;
+        }
+        self.the_cloud_holds_what_it_should()?;
+        self.table()
     }
 
     /// From now on this object claims its access.
-    pub(super) fn claim(&mut self, grant: Grant) {
-        self.claimed.insert(grant.name.clone(), grant);
+    pub(super) fn claim(&mut self, claim: Claim) {
+        self.claimed.insert(claim.name.clone(), claim);
+    }
+
+    /// Edits fields of an object's spec, and waits until the cloud holds what it asks for now.
+    pub(super) fn edit(&mut self, claim: &Claim, spec: &Value) -> Result<()> {
+        let patch = json!({"spec": spec}).to_string();
+        let resource = self.sample.kind.resource();
+        self.kubectl.show(&["patch", &resource, &claim.name, "--type=merge", "--patch", &patch])?;
+        self.claim(claim.like(&claim.name, spec)?);
+        self.is_ready(&claim.name, "Granted")?;
+        self.the_cloud_holds_what_it_should()
     }
 
     /// Deletes an object, waits until it is gone, and claims its access no more.
     pub(super) fn delete(&mut self, name: &str) -> Result<()> {
-        self.kubectl.show(&["delete", "queuegrant", name, "--timeout=40s"])?;
+        self.kubectl.show(&["delete", &self.sample.kind.resource(), name, "--timeout=40s"])?;
         self.claimed.remove(name);
-        Ok(())
+        self.the_cloud_holds_what_it_should()
     }
 
-    /// Waits until every queue's list is what was claimed plus what others hold: no less, and no more.
+    /// Waits until the list of every target is what was claimed plus what others hold: no less, and no more.
     pub(super) fn the_cloud_holds_what_it_should(&mut self) -> Result<()> {
-        for queue in self.foreign.keys().cloned().collect::<Vec<_>>() {
-            let expected = self.expected(&queue);
-            let found = wait_for(&format!("the access list of {queue}"), LIMIT, || {
-                self.environment.check()?;
-                let found = self.environment.simulator.access(&queue)?;
+        for target in self.foreign.keys().cloned().collect::<Vec<_>>() {
+            let expected = self.expected(&target);
+            let found = self.wait_for(&format!("the access list of {target}"), |stage| {
+                let found = stage.environment.simulator.access(&target)?;
                 if found == expected {
                     return Ok(Attempt::Done(found));
                 }
                 Ok(Attempt::NotYet(format!("expected {}\nfound    {}", shown(&expected), shown(&found))))
             })?;
-            say(format!("    ok: the cloud's list of {queue} is {}", shown(&found)));
+            say(format!("    ok: the cloud's list of {target} is {}", shown(&found)));
         }
         Ok(())
     }
 
     /// Waits until an object's condition `Ready` is True for this reason, about the present spec.
     pub(super) fn is_ready(&mut self, name: &str, reason: &str) -> Result<String> {
-        let message = wait_for(&format!("{name} to be Ready: {reason}"), LIMIT, || {
-            self.environment.check()?;
-            let object = self.kubectl.json(&["get", "queuegrant", name, "--output=json"])?;
+        let message = self.wait_for(&format!("{name} to be Ready: {reason}"), |stage| {
+            let resource = stage.sample.kind.resource();
+            let object = stage.kubectl.json(&["get", &resource, name, "--output=json"])?;
             Ok(match ready(&object) {
                 Some((true, found, message)) if found == reason => Attempt::Done(message.to_owned()),
                 Some((_, found, message)) => Attempt::NotYet(format!("its reason is {found}: {message}")),
@@ -111,9 +123,21 @@ impl Stage {
         Ok(message)
     }
 
+    /// Tries until something is there, as long as everything runs and a step may take.
+    pub(super) fn wait_for<T>(
+        &mut self,
+        what: &str,
+        mut attempt: impl FnMut(&mut Self) -> Result<Attempt<T>>,
+    ) -> Result<T> {
+        wait_for(what, LIMIT, || {
+            self.environment.check()?;
+            attempt(self)
+        })
+    }
+
     /// The table that users look at.
     pub(super) fn table(&self) -> Result<()> {
-        self.kubectl.show(&["get", "queuegrants"])
+        self.kubectl.show(&["get", &format!("{}s", self.sample.kind.resource())])
     }
 
     /// Adds to a failure what the operator said last.
@@ -123,10 +147,10 @@ impl Stage {
         failure.advice(advice)
     }
 
-    fn expected(&self, queue: &str) -> Access {
-        let mut access = self.foreign.get(queue).cloned().unwrap_or_default();
-        for grant in self.claimed.values().filter(|grant| grant.queue == queue) {
-            access.entry(grant.user.clone()).or_default().extend(grant.privileges.iter().cloned());
+    fn expected(&self, target: &str) -> Access {
+        let mut access = self.foreign.get(target).cloned().unwrap_or_default();
+        for claim in self.claimed.values().filter(|claim| claim.target == target) {
+            access.entry(claim.principal.clone()).or_default().extend(claim.access.iter().cloned());
         }
         access
     }
@@ -150,9 +174,9 @@ fn ready(object: &Value) -> Option<(bool, &str, &str)> {
 
 /// An access list on one line.
 fn shown(access: &Access) -> String {
-    let user = |(user, privileges): (&String, &BTreeSet<String>)| {
-        format!("{user}: {}", privileges.iter().map(String::as_str).collect::<Vec<_>>().join("+"))
+    let row = |(principal, held): (&String, &BTreeSet<String>)| {
+        format!("{principal}: {}", held.iter().map(String::as_str).collect::<Vec<_>>().join("+"))
     };
-    let users: Vec<String> = access.iter().map(user).collect();
-    if users.is_empty() { "empty".into() } else { users.join(", ") }
+    let rows: Vec<String> = access.iter().map(row).collect();
+    if rows.is_empty() { "empty".into() } else { rows.join(", ") }
 }
