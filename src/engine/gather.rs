@@ -16,7 +16,6 @@ use super::memory::LastSet;
 use super::observe::Observation;
 use super::problem::Problem;
 use super::reaction::Trouble;
-use super::secrets::Secrets;
 use crate::plan::{Access, ClaimState, Outcome, Standing};
 
 /// Secrets being read at once in one pass.
@@ -67,14 +66,17 @@ impl<K: AccessKind> Member<K> {
     }
 
     /// Reads the Secret that it names. One that cannot be used is its problem.
-    async fn read_secret(&mut self, secrets: &Secrets) {
+    async fn read_secret(&mut self, engine: &Engine<K>) {
         let Some(named) = self.located.claim.as_ref().and_then(|claim| claim.secret.as_ref()) else { return };
         if self.entry.deleting || self.located.problem.is_some() {
             return;
         }
         let key = ObjectKey { namespace: self.entry.key.namespace.clone(), name: named.name.clone() };
-        let kind = K::Object::kind(&());
-        let read = secrets.get(&key, &format!("{kind} {}", self.entry.key.name)).await;
+        let needed_by = format!("{} {}", K::Object::kind(&()), self.entry.key.name);
+        // However short the time between two looks, each sees what was changed before the last one.
+        let drift_interval = self.account().and_then(|account| engine.accounts.drift_interval(account));
+        let age = drift_interval.unwrap_or(engine.settings.drift_interval) / 2;
+        let read = engine.secrets.get_younger(&key, age, &needed_by).await;
         let supplied = read.and_then(|secret| {
             let value = secret.required(&named.key)?;
             let invalid = |invalid| Problem::new(Outcome::InvalidSpec, format!("Secret {}: {invalid}", key.name));
@@ -164,7 +166,7 @@ pub(crate) struct Principal<K: AccessKind> {
 pub(crate) async fn gather<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Vec<Principal<K>> {
     let mut principals = by_principal::<K>(engine.store.group(group), &engine.accounts);
     stream::iter(principals.iter_mut().flat_map(|principal| &mut principal.members))
-        .for_each_concurrent(CONCURRENT_READS, |member| member.read_secret(&engine.secrets))
+        .for_each_concurrent(CONCURRENT_READS, |member| member.read_secret(engine))
         .await;
     principals
 }

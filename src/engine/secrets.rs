@@ -87,10 +87,20 @@ impl Secrets {
 
     /// A Secret as it is, or was less than the interval ago. `needed_by` says who needs it, for messages.
     pub(crate) async fn get(&self, key: &ObjectKey, needed_by: &str) -> Result<Arc<SecretData>, Problem> {
+        self.get_younger(key, self.interval, needed_by).await
+    }
+
+    /// A Secret as it is, or was less than `age` and less than the interval ago.
+    pub(crate) async fn get_younger(
+        &self,
+        key: &ObjectKey,
+        age: Duration,
+        needed_by: &str,
+    ) -> Result<Arc<SecretData>, Problem> {
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
         if let Some((read, secret)) = &*slot
-            && read.elapsed() < self.interval
+            && read.elapsed() < age.min(self.interval)
         {
             return Ok(Arc::clone(secret));
         }

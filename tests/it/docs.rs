@@ -37,28 +37,30 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page below a folder.
-fn pages_below(folder: &Path) -> Vec<PathBuf> {
+/// Every file of this kind below a folder.
+fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let pages = entries.flat_map(|path| if path.is_dir() { pages_below(&path) } else { vec![path] });
-    pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+    let files = entries.flat_map(|path| if path.is_dir() { files_below(&path, extension) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
-/// Every document in the YAML blocks of README and pages, with its place for messages.
+/// Every document in the YAML blocks of README and pages, and in the samples, with its place for messages.
 fn examples() -> Vec<(String, Value)> {
-    let mut examples = Vec::new();
-    for path in pages_below(&root().join("docs")).into_iter().chain([root().join("README.md")]) {
+    let mut texts = Vec::new();
+    for path in files_below(&root().join("docs"), "md").into_iter().chain([root().join("README.md")]) {
         let text = fs::read_to_string(&path).unwrap();
-        for block in text.split("\n```yaml\n").skip(1) {
-            let (block, _) = block.split_once("\n```").unwrap();
-            for document in block.split("\n---\n") {
-                let place = format!("{}: {document}", path.display());
-                let document = serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{place}\n{error}"));
-                examples.push((place, document));
-            }
-        }
+        let blocks = text.split("\n```yaml\n").skip(1);
+        texts.extend(blocks.map(|block| (path.clone(), block.split_once("\n```").unwrap().0.to_owned())));
     }
-    examples
+    let samples = files_below(&root().join("deploy/samples"), "yaml").into_iter();
+    texts.extend(samples.map(|path| (path.clone(), fs::read_to_string(&path).unwrap())));
+    let documents = texts.iter().flat_map(|(path, text)| text.split("\n---\n").map(move |document| (path, document)));
+    let read = |(path, document): (&PathBuf, &str)| {
+        let place = format!("{}: {document}", path.display());
+        let document = serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{place}\n{error}"));
+        (place, document)
+    };
+    documents.map(read).collect()
 }
 
 /// Those that are of our kinds.

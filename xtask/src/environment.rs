@@ -103,7 +103,7 @@ impl Environment {
 /// The operator, with intervals short enough to watch it work.
 fn operator(places: &Places, control_plane: &ControlPlane, simulator: &Simulator) -> Command {
     let mut operator = Command::new(places.built("cloud-access-operator"));
-    operator.args(["--drift-interval=5s", "--in-flight-window=5s", "--secret-interval=1s"]);
+    operator.args(["--drift-interval=5s", "--in-flight-window=5s"]);
     operator.args(["--allow-endpoint", &simulator.url()]);
     operator.env("KUBECONFIG", control_plane.kubeconfig("operator"));
     operator.env("RUST_LOG", places::log_filter()).env("NO_PROXY", places::no_proxy());
