@@ -81,6 +81,9 @@ const RULES: &[Rule] = &[
 /// A file that is longer is two files.
 const LONGEST_FILE: usize = 400;
 
+/// A kind is data and a few short functions: one that is longer does what the engine or a client should do.
+const LONGEST_KIND: usize = 250;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -175,6 +178,14 @@ fn every_file_is_short_and_says_first_what_it_is_for() {
         let place = file.strip_prefix(root()).unwrap().display();
         assert!(text.lines().count() <= LONGEST_FILE, "{place} is longer than {LONGEST_FILE} lines: split it");
         assert!(text.starts_with("//! "), "{place} does not say in its first line what it is for");
+    }
+}
+
+#[test]
+fn a_kind_is_one_short_file() {
+    for file in rust_files(&root().join("src/kinds")) {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= LONGEST_KIND, "{} has {lines} lines, more than {LONGEST_KIND}", file.display());
     }
 }
 

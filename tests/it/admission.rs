@@ -1,7 +1,8 @@
-//! A wrong manifest is refused by the API server with a sentence that says what is allowed.
+//! A wrong manifest is refused by the API server with a sentence that says what is allowed; a right one shows in columns.
 
 use std::path::Path;
 
+use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
@@ -11,35 +12,181 @@ use crate::world::{admin, environment};
 
 const NAMESPACE: &str = "admission";
 
-async fn api(kind: &str, environment: &Path) -> Api<DynamicObject> {
+/// One kind: an object that is accepted, and what is not.
+struct Case {
+    kind: &'static str,
+    plural: &'static str,
+    spec: Value,
+    /// Fields that cannot be changed, or not so, and what is said then.
+    edits: Vec<(&'static str, Value, &'static str)>,
+    /// What a new object cannot ask for, and what is said then.
+    fresh: Vec<(&'static str, Value, &'static str)>,
+    /// What the columns of the object show, among other things.
+    shows: Vec<&'static str>,
+}
+
+impl Case {
+    fn object(&self, name: &str) -> Value {
+        json!({
+            "apiVersion": "cloudaccess.dev/v1alpha1", "kind": self.kind, "metadata": {"name": name}, "spec": self.spec
+        })
+    }
+}
+
+/// What holds of every kind of access.
+const OF_EVERY_KIND: [(&str, &str, &str); 3] = [
+    ("/spec/accountRef/name", "other", "accountRef cannot be changed"),
+    ("/spec/accountRef/kind", "Secret", "supported values"),
+    ("/spec/accountRef/name", "../other", "should match"),
+];
+
+fn queue_grant() -> Case {
+    Case {
+        kind: "QueueGrant",
+        plural: "queuegrants",
+        spec: json!({
+            "accountRef": {"kind": "CloudAccount", "name": "huawei"},
+            "queueName": "etl", "userName": "alice", "privileges": ["SUBMIT_JOB"]
+        }),
+        edits: vec![
+            ("/spec/privileges", json!(["FLY"]), "supported values: \"SUBMIT_JOB\""),
+            ("/spec/privileges", json!(["SUBMIT_JOB", "SUBMIT_JOB"]), "duplicate"),
+            ("/spec/privileges", json!([]), "Required value"),
+            ("/spec/queueName", json!("other"), "queueName cannot be changed"),
+            ("/spec/userName", json!("bob"), "userName cannot be changed"),
+        ],
+        fresh: vec![
+            ("/spec/queueName", json!("12345"), "must not start with an underscore nor consist of digits only"),
+            ("/spec/queueName", json!("_etl"), "must not start with an underscore nor consist of digits only"),
+            ("/spec/queueName", json!("a/../b"), "should match '^[A-Za-z0-9_]+$'"),
+            ("/spec/userName", json!("alice/../bob"), "should match"),
+            ("/spec/userName", json!(""), "at least 1 chars"),
+        ],
+        shows: vec!["alice", "etl", "[\"SUBMIT_JOB\"]"],
+    }
+}
+
+fn pool_membership() -> Case {
+    Case {
+        kind: "PoolMembership",
+        plural: "poolmemberships",
+        spec: json!({
+            "accountRef": {"kind": "CloudAccount", "name": "huawei"},
+            "clusterId": "e59d6b86-9072-46eb-a996-13f8b44994c1", "poolName": "gold", "userName": "alice"
+        }),
+        edits: vec![
+            ("/spec/clusterId", json!("e59d6b86-9072-46eb-a996-13f8b44994c2"), "clusterId cannot be changed"),
+            ("/spec/userName", json!("bob"), "userName cannot be changed"),
+            ("/spec/poolName", json!("Default_Pool"), "default_pool holds whoever is in no other pool"),
+        ],
+        fresh: vec![
+            ("/spec/clusterId", json!("my-cluster-is-thirty-six-letters-lon"), "should match"),
+            ("/spec/poolName", json!("gold/../tin"), "should match"),
+            ("/spec/userName", json!("alice/../bob"), "should match"),
+        ],
+        shows: vec!["alice", "e59d6b86-9072-46eb-a996-13f8b44994c1", "gold"],
+    }
+}
+
+fn workspace_member() -> Case {
+    let spec = json!({
+        "accountRef": {"kind": "CloudAccount", "name": "huawei"},
+        "workspaceId": "3a1c0d6b2f4e4f5d8a7b9c0d1e2f3a4b",
+        "group": {"id": "7c5f8e0b9a1d4c3e8f2a6b7d9e0c1f2a"}, "roles": ["Viewer", "r00002"]
+    });
+    let mut of_a_user = spec.clone();
+    of_a_user["user"] = of_a_user["group"].take();
+    of_a_user.as_object_mut().unwrap().remove("group");
+    Case {
+        kind: "WorkspaceMember",
+        plural: "workspacemembers",
+        spec,
+        edits: vec![
+            ("/spec", of_a_user, "a user cannot become a group, nor the other way round"),
+            ("/spec/workspaceId", json!("00000000000000000000000000000000"), "workspaceId cannot be changed"),
+            ("/spec/group/id", json!("00000000000000000000000000000000"), "group.id cannot be changed"),
+            ("/spec/roles", json!(["Viewer", "Viewer"]), "duplicate"),
+            ("/spec/roles", json!(["viewer"]), "should match '^(Admin|Developer|Operator|Viewer|"),
+        ],
+        fresh: vec![
+            ("/spec/group/id", json!("analysts"), "should be at least 32 chars long"),
+            ("/spec/group", json!(null), "exactly one of user and group must be given"),
+        ],
+        shows: vec!["7c5f8e0b9a1d4c3e8f2a6b7d9e0c1f2a", "3a1c0d6b2f4e4f5d8a7b9c0d1e2f3a4b", "[\"Viewer\",\"r00002\"]"],
+    }
+}
+
+fn hpc_user() -> Case {
+    Case {
+        kind: "HpcUser",
+        plural: "hpcusers",
+        spec: json!({
+            "accountRef": {"kind": "CloudAccount", "name": "alibaba"}, "clusterId": "ehpc-hz-FYUr32abcd",
+            "userName": "alice01", "group": "users", "passwordSecretRef": {"name": "alice01", "key": "password"}
+        }),
+        edits: vec![
+            ("/spec/clusterId", json!("ehpc-hz-other"), "clusterId cannot be changed"),
+            ("/spec/userName", json!("bobby01"), "userName cannot be changed"),
+            ("/spec/group", json!("root"), "supported values: \"users\", \"wheel\""),
+        ],
+        fresh: vec![
+            ("/spec/userName", json!("alice"), "should be at least 6 chars long"),
+            ("/spec/userName", json!("1alice"), "should match"),
+            ("/spec/passwordSecretRef/name", json!("../other"), "should match"),
+        ],
+        shows: vec!["alice01", "ehpc-hz-FYUr32abcd", "users"],
+    }
+}
+
+fn huawei_account() -> Case {
+    Case {
+        kind: "CloudAccount",
+        plural: "cloudaccounts",
+        spec: json!({"huawei": {
+            "region": "cn-north-4", "projectId": "0123456789abcdef0123456789abcdef",
+            "credentials": {"secretRef": {"name": "huawei-credentials"}}
+        }}),
+        edits: vec![
+            ("/spec", json!({"requestsPerSecond": 5}), "exactly one vendor must be given: huawei or alibaba"),
+            ("/spec", alibaba_account().spec, "the vendor cannot be changed"),
+            ("/spec/huawei/region", json!("eu-west-101"), "region cannot be changed"),
+            ("/spec/huawei/projectId", json!("ffffffffffffffffffffffffffffffff"), "projectId cannot be changed"),
+        ],
+        fresh: vec![(
+            "/spec/huawei/projectId",
+            json!("My-project-is-thirty-two-letters"),
+            "should match '^[0-9a-f]{32}$'",
+        )],
+        shows: vec!["cn-north-4", "0123456789abcdef0123456789abcdef"],
+    }
+}
+
+fn alibaba_account() -> Case {
+    Case {
+        kind: "CloudAccount",
+        plural: "cloudaccounts",
+        spec: json!({"alibaba": {
+            "region": "cn-hangzhou", "ehpcApiVersion": "2018-04-12",
+            "credentials": {"secretRef": {"name": "alibaba-credentials"}}
+        }}),
+        edits: vec![
+            ("/spec/alibaba/region", json!("cn-beijing"), "region cannot be changed"),
+            ("/spec/alibaba/ehpcApiVersion", json!("2024-07-30"), "ehpcApiVersion cannot be changed"),
+            ("/spec/alibaba/ehpcApiVersion", json!("2020-01-01"), "supported values: \"2018-04-12\", \"2024-07-30\""),
+        ],
+        fresh: vec![("/spec/alibaba/ehpcApiVersion", json!(null), "Required value")],
+        shows: vec!["cn-hangzhou"],
+    }
+}
+
+fn api(kind: &str, client: Client) -> Api<DynamicObject> {
     let (group, version) = if kind == "Namespace" { ("", "v1") } else { ("cloudaccess.dev", "v1alpha1") };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let client = admin(environment).await;
     if kind == "Namespace" {
         Api::all_with(client, &resource)
     } else {
         Api::namespaced_with(client, NAMESPACE, &resource)
     }
-}
-
-fn grant() -> Value {
-    json!({
-        "apiVersion": "cloudaccess.dev/v1alpha1", "kind": "QueueGrant", "metadata": {"name": "grant"},
-        "spec": {
-            "accountRef": {"kind": "CloudAccount", "name": "huawei"},
-            "queueName": "etl", "userName": "alice", "privileges": ["SUBMIT_JOB"]
-        }
-    })
-}
-
-fn account() -> Value {
-    json!({
-        "apiVersion": "cloudaccess.dev/v1alpha1", "kind": "CloudAccount", "metadata": {"name": "account"},
-        "spec": {"huawei": {
-            "region": "cn-north-4", "projectId": "0123456789abcdef0123456789abcdef",
-            "credentials": {"secretRef": {"name": "huawei-credentials"}}
-        }}
-    })
 }
 
 async fn apply(objects: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, String> {
@@ -48,61 +195,56 @@ async fn apply(objects: &Api<DynamicObject>, object: &Value) -> Result<DynamicOb
     objects.patch(name, &params, &Patch::Apply(object)).await.map_err(|error| error.to_string())
 }
 
-/// Applies the object with one field changed, and expects these words of the API server.
-async fn refused(objects: &Api<DynamicObject>, mut object: Value, field: &str, value: Value, expected: &[&str]) {
-    *object.pointer_mut(field).unwrap_or_else(|| panic!("no {field}")) = value.clone();
+/// Applies the object with one field changed, or left out for null, and expects these words of the API server.
+async fn refused(objects: &Api<DynamicObject>, mut object: Value, field: &str, value: &Value, expected: &str) {
+    let (parent, name) = field.rsplit_once('/').unwrap();
+    let parent = object.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    let before = if value.is_null() { parent.remove(name) } else { parent.insert(name.to_owned(), value.clone()) };
+    assert!(before.is_some(), "no {field}");
     let said = apply(objects, &object).await.err().unwrap_or_else(|| panic!("{field} = {value} was accepted"));
-    for words in expected {
-        assert!(said.contains(words), "{field} = {value}: {said}");
+    assert!(said.contains(expected), "{field} = {value}: {said}");
+}
+
+/// The cells of an object's row, as `kubectl get` shows them.
+async fn cells(client: &Client, case: &Case, name: &str) -> Vec<Value> {
+    let uri = format!("/apis/cloudaccess.dev/v1alpha1/namespaces/{NAMESPACE}/{}/{name}", case.plural);
+    let request = http::Request::get(uri).header("accept", "application/json;as=Table;g=meta.k8s.io;v=v1");
+    let table: Value = client.request(request.body(Vec::new()).unwrap()).await.unwrap();
+    table["rows"][0]["cells"].as_array().unwrap().clone()
+}
+
+async fn check(case: &Case, environment: &Path) {
+    let client = admin(environment).await;
+    let objects = api(case.kind, client.clone());
+    let new = apply(&objects, &case.object("known")).await.unwrap();
+    let common: &[_] = if case.kind == "CloudAccount" { &[] } else { &OF_EVERY_KIND };
+    if !common.is_empty() {
+        assert_eq!(new.data["status"]["observedGeneration"], -1, "it was not looked at yet");
     }
+    for (field, value, expected) in common {
+        refused(&objects, case.object("known"), field, &json!(value), expected).await;
+    }
+    for (field, value, expected) in &case.edits {
+        refused(&objects, case.object("known"), field, value, expected).await;
+    }
+    for (field, value, expected) in &case.fresh {
+        refused(&objects, case.object("fresh"), field, value, expected).await;
+    }
+    let cells = cells(&client, case, "known").await;
+    for shown in &case.shows {
+        assert!(cells.contains(&json!(shown)), "{shown}: {cells:?}");
+    }
+    objects.delete("known", &DeleteParams::default()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_wrong_manifest_is_refused_with_a_sentence_on_a_real_api_server() {
     let environment = environment();
-    let namespaces = api("Namespace", &environment).await;
-    apply(&namespaces, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
-        .await
-        .unwrap();
-    let (grants, accounts) = (api("QueueGrant", &environment).await, api("CloudAccount", &environment).await);
-    let new = apply(&grants, &grant()).await.unwrap();
-    assert_eq!(new.data["status"]["observedGeneration"], -1, "it was not looked at yet");
-    apply(&accounts, &account()).await.unwrap();
-
-    let cannot_change = |field: &str| format!("{field} cannot be changed");
-    for (field, value, expected) in [
-        ("/spec/privileges", json!(["FLY"]), vec!["Unsupported value", "SUBMIT_JOB", "SCALE_QUEUE"]),
-        ("/spec/privileges", json!(["SUBMIT_JOB", "SUBMIT_JOB"]), vec!["duplicate"]),
-        ("/spec/privileges", json!([]), vec!["Required value"]),
-        ("/spec/queueName", json!("other"), vec![&cannot_change("queueName")]),
-        ("/spec/userName", json!("bob"), vec![&cannot_change("userName")]),
-        ("/spec/accountRef/name", json!("other"), vec![&cannot_change("accountRef")]),
-        ("/spec/accountRef/kind", json!("Secret"), vec!["supported values", "CloudAccount"]),
-    ] {
-        refused(&grants, grant(), field, value, &expected).await;
-    }
-    let mut fresh = grant();
-    fresh["metadata"]["name"] = json!("fresh");
-    for (field, value, expected) in [
-        ("/spec/queueName", json!("12345"), "must not start with an underscore nor consist of digits only"),
-        ("/spec/queueName", json!("_etl"), "must not start with an underscore nor consist of digits only"),
-        ("/spec/queueName", json!("a/../b"), "should match '^[A-Za-z0-9_]+$'"),
-        ("/spec/userName", json!("alice/../bob"), "should match"),
-        ("/spec/userName", json!(""), "at least 1 chars"),
-        ("/spec/accountRef/name", json!("../other"), "should match"),
-    ] {
-        refused(&grants, fresh.clone(), field, value, &[expected]).await;
-    }
-    for (field, value, expected) in [
-        ("/spec", json!({"requestsPerSecond": 5}), "exactly one vendor must be given"),
-        ("/spec/huawei/region", json!("eu-west-101"), "region cannot be changed"),
-        ("/spec/huawei/projectId", json!("ffffffffffffffffffffffffffffffff"), "projectId cannot be changed"),
-        ("/spec/huawei/projectId", json!("My-project-is-thirty-two-letters"), "should match '^[0-9a-f]{32}$'"),
-    ] {
-        refused(&accounts, account(), field, value, &[expected]).await;
-    }
-    for name in ["grant", "account"] {
-        let objects = if name == "grant" { &grants } else { &accounts };
-        objects.delete(name, &DeleteParams::default()).await.unwrap();
+    let namespaces = api("Namespace", admin(&environment).await);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    apply(&namespaces, &namespace).await.unwrap();
+    let accounts = [huawei_account(), alibaba_account()];
+    for case in [queue_grant(), pool_membership(), workspace_member(), hpc_user()].iter().chain(&accounts) {
+        check(case, &environment).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A pass that panics or hangs harms no other: shown with a kind of its own, which also shows how little a kind is.
+//! A pass that panics or hangs harms no other: shown with a kind of its own.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};

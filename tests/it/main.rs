@@ -7,6 +7,7 @@ mod contained;
 mod cost;
 mod docs;
 mod expectations;
+mod fifth_kind;
 mod manifests;
 mod object_store;
 mod runner;
