@@ -178,7 +178,7 @@ impl World {
             Operation::Real { kubeconfig, log, running } => {
                 let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
                 let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
-                command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "info,kube=warn");
+                command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
                 command.args(["--watch-namespace", &self.namespace, "--allow-endpoint", &self.endpoint]);
                 for (name, value) in &self.settings {
                     command.arg(format!("--{name}")).arg(value);
