@@ -14,4 +14,5 @@ mod runner;
 mod scenarios;
 mod script;
 mod switches;
+mod wire;
 mod world;
