@@ -28,6 +28,22 @@ pub trait AccessObject:
     fn status(&self) -> Option<&AccessStatus>;
 }
 
+/// Implements [`AccessObject`] for a custom resource whose spec has the common fields in `common`.
+#[macro_export]
+macro_rules! access_object {
+    ($object:ty) => {
+        impl $crate::api::AccessObject for $object {
+            fn common(&self) -> &$crate::api::CommonSpec {
+                &self.spec.common
+            }
+
+            fn status(&self) -> Option<&$crate::api::AccessStatus> {
+                self.status.as_ref()
+            }
+        }
+    };
+}
+
 /// The spec fields that every kind has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -42,9 +42,9 @@ pub struct AccessStatus {
     #[schemars(length(max = 128), inner(length(max = 256), regex(pattern = r"^[^\x00]+$")))]
     pub owned: Vec<String>,
 
-    /// The uid and resourceVersion of the Secret whose value was last set in the cloud for this object.
+    /// The uid and resourceVersion of the Secret, and the key in it, whose value was last set in the cloud for this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[0-9A-Za-z/-]+$"))]
+    #[schemars(length(max = 512), regex(pattern = r"^[0-9A-Za-z._/-]+$"))]
     pub secret_version: Option<String>,
 
     /// The cloud's id of the request that last failed for this object; give it to the vendor's support.

@@ -9,6 +9,16 @@ use sha2::{Digest, Sha256};
 /// All but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// A signature, and what it was made from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) canonical_request: String,
+    pub(super) string_to_sign: String,
+    pub(super) signature: String,
+    /// The value of the `Authorization` header.
+    pub(super) authorization: String,
+}
+
 /// Percent-encodes one path segment, or one name or value of a query or a form.
 pub(super) fn encode(bytes: &[u8]) -> String {
     percent_encode(bytes, RESERVED).to_string()

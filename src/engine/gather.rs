@@ -40,7 +40,7 @@ pub(crate) struct Member<K: AccessKind> {
 pub(crate) struct Supply {
     /// The uid of the claim.
     pub(crate) claim: String,
-    /// Differs whenever the Secret does.
+    /// Differs whenever the Secret does, or the key in it.
     pub(crate) version: Arc<str>,
     pub(crate) value: SecretString,
 }
@@ -81,7 +81,8 @@ impl<K: AccessKind> Member<K> {
             let value = secret.required(&named.key)?;
             let invalid = |invalid| Problem::new(Outcome::InvalidSpec, format!("Secret {}: {invalid}", key.name));
             K::check_secret(value.expose_secret()).map_err(invalid)?;
-            Ok(Supply { claim: self.entry.uid.clone(), version: Arc::clone(secret.version()), value })
+            let version = format!("{}/{}", secret.version(), named.key).into();
+            Ok(Supply { claim: self.entry.uid.clone(), version, value })
         });
         match supplied {
             Ok(supply) => self.supply = Some(supply),

@@ -7,7 +7,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AccessObject, AccessStatus, CommonSpec, SecretKeyRef};
+use crate::access_object;
+use crate::api::{AccessStatus, CommonSpec, SecretKeyRef};
 use crate::clouds::alibaba::{Ehpc, HpcUsers, UserChange, check_password};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -83,15 +84,7 @@ impl HpcGroup {
     }
 }
 
-impl AccessObject for HpcUser {
-    fn common(&self) -> &CommonSpec {
-        &self.spec.common
-    }
-
-    fn status(&self) -> Option<&AccessStatus> {
-        self.status.as_ref()
-    }
-}
+access_object!(HpcUser);
 
 /// Accounts on E-HPC clusters.
 pub struct HpcClusters;

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AccessObject, AccessStatus, CommonSpec};
+use crate::access_object;
+use crate::api::{AccessStatus, CommonSpec};
 use crate::clouds::huawei::{ClusterUsers, Dws, Placement};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -64,15 +65,7 @@ pub struct PoolMembershipSpec {
     pub user_name: String,
 }
 
-impl AccessObject for PoolMembership {
-    fn common(&self) -> &CommonSpec {
-        &self.spec.common
-    }
-
-    fn status(&self) -> Option<&AccessStatus> {
-        self.status.as_ref()
-    }
-}
+access_object!(PoolMembership);
 
 /// Users in the resource pools of DWS clusters.
 pub struct Pools;

@@ -5,7 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AccessObject, AccessStatus, CommonSpec};
+use crate::access_object;
+use crate::api::{AccessStatus, CommonSpec};
 use crate::clouds::huawei::{Authorization, Dli, QueueUsers};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -98,15 +99,7 @@ impl Privilege {
     }
 }
 
-impl AccessObject for QueueGrant {
-    fn common(&self) -> &CommonSpec {
-        &self.spec.common
-    }
-
-    fn status(&self) -> Option<&AccessStatus> {
-        self.status.as_ref()
-    }
-}
+access_object!(QueueGrant);
 
 /// Privileges on DLI queues.
 pub struct Queues;

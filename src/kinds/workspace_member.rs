@@ -4,7 +4,8 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AccessObject, AccessStatus, CommonSpec};
+use crate::access_object;
+use crate::api::{AccessStatus, CommonSpec};
 use crate::clouds::huawei::{DataArts, Identity, Membership, WorkspaceMembers};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -108,15 +109,7 @@ pub struct WorkspaceGroup {
     pub name: Option<String>,
 }
 
-impl AccessObject for WorkspaceMember {
-    fn common(&self) -> &CommonSpec {
-        &self.spec.common
-    }
-
-    fn status(&self) -> Option<&AccessStatus> {
-        self.status.as_ref()
-    }
-}
+access_object!(WorkspaceMember);
 
 /// The id of a role: the service's own roles have names here.
 fn role_id(role: &str) -> String {

@@ -133,9 +133,9 @@ impl Runner {
 
     /// The version of the Secret that an object names, as it is now.
     async fn secret_version(&self, object: &Value) -> Value {
-        let name = object["spec"]["passwordSecretRef"]["name"].as_str().unwrap();
-        let meta = self.api("Secret").get(name).await.unwrap().metadata;
-        Value::from(format!("{}/{}", meta.uid.unwrap(), meta.resource_version.unwrap()))
+        let named = |field: &str| object["spec"]["passwordSecretRef"][field].as_str().unwrap();
+        let meta = self.api("Secret").get(named("name")).await.unwrap().metadata;
+        Value::from(format!("{}/{}/{}", meta.uid.unwrap(), meta.resource_version.unwrap(), named("key")))
     }
 
     async fn event(&self, name: &str, reason: &str) -> Result<(), String> {

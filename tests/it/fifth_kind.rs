@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use cloud_access_operator::api::{AccessObject, AccessStatus, CommonSpec};
+use cloud_access_operator::access_object;
+use cloud_access_operator::api::{AccessStatus, CommonSpec};
 use cloud_access_operator::app::Operator;
 use cloud_access_operator::clouds::{Account, CloudError};
 use cloud_access_operator::engine::{
@@ -35,15 +36,7 @@ pub struct DoorKeySpec {
     keys: BTreeSet<String>,
 }
 
-impl AccessObject for DoorKey {
-    fn common(&self) -> &CommonSpec {
-        &self.spec.common
-    }
-
-    fn status(&self) -> Option<&AccessStatus> {
-        self.status.as_ref()
-    }
-}
+access_object!(DoorKey);
 
 /// A cloud of one door: person → keys.
 static DOOR: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());

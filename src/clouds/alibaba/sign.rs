@@ -3,7 +3,7 @@
 //! The vendor's page is "Request syntax and signature method V3". What the page leaves open is settled by its own example
 //! and by requests that the vendor's SDKs have signed: `tests/vectors/alibaba_sign.json`.
 
-use crate::clouds::signature::{canonical_query, hash, hmac};
+use crate::clouds::signature::{Signed, canonical_query, hash, hmac};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
@@ -15,16 +15,6 @@ pub(super) struct Unsigned<'a> {
     /// The headers; those that the vendor wants signed are.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
-}
-
-/// A signature, and what it was made from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Signed {
-    pub(super) canonical_request: String,
-    pub(super) string_to_sign: String,
-    pub(super) signature: String,
-    /// The value of the `Authorization` header.
-    pub(super) authorization: String,
 }
 
 /// Signs `request` with an access key.

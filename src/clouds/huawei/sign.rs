@@ -5,7 +5,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::clouds::signature::{canonical_query, encode, hash, hmac};
+use crate::clouds::signature::{Signed, canonical_query, encode, hash, hmac};
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// Carries the time of the signature.
@@ -21,16 +21,6 @@ pub(super) struct Unsigned<'a> {
     /// The headers to sign, the date among them.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
-}
-
-/// A signature, and what it was made from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Signed {
-    pub(super) canonical_request: String,
-    pub(super) string_to_sign: String,
-    pub(super) signature: String,
-    /// The value of the `Authorization` header.
-    pub(super) authorization: String,
 }
 
 /// Signs `request` with an access key.
