@@ -244,6 +244,9 @@ impl Runner {
             ["no", "pool", pool, "on", cluster] => said(simulator.remove_pool(cluster, pool).map(drop))?,
             ["workspace", workspace] => there(simulator.create_workspace(workspace))?,
             ["hpc", "cluster", cluster] => there(simulator.create_hpc_cluster(cluster))?,
+            ["hpc", "cluster", cluster, "of", "2024"] => {
+                there(simulator.create_hpc_cluster_visible_to(cluster, simulator::ehpc::VisibleTo::V2024))?;
+            }
             ["status", cluster, status] => said(simulator.set_hpc_status(cluster, status))?,
             ["no", "target", target] => there(simulator.remove_target(target))?,
             ["grant", user, strings @ .., "on", target] => said(simulator.outside_grant(target, user, strings))?,

@@ -8,6 +8,7 @@
 //! | `only pure: why` | at the top: runs in the pure world only |
 //! | `settings NAME=DURATION …` | at the top: operator settings other than the scenarios' own |
 //! | `cloud queue Q`, `cloud cluster C with POOL…`, `cloud workspace W`, `cloud hpc cluster H` | a target exists; in what follows, T |
+//! | `cloud hpc cluster H of 2024` | one that only the API of 2024 sees |
 //! | `cloud pool POOL on C`, `cloud no pool POOL on C` | a DWS cluster has a resource pool, or it is removed |
 //! | `cloud no target T` | the target is removed |
 //! | `cloud grant U S… on T`, `cloud revoke U S… on T` | somebody else does this, by hand: privileges, a pool, role ids, a group |

@@ -14,6 +14,8 @@ use crate::clouds::transport::EXCHANGE_TIMEOUT;
 
 /// Until when, after the changes were asked for, a write may be sent.
 pub(super) const FIRST_WINDOW: Duration = Duration::from_secs(20);
+/// Until when, after the list was read, a write may be sent that replaces a whole entry: it takes away what was granted since.
+pub(super) const REPLACE_WINDOW: Duration = Duration::from_secs(10);
 /// Until when a call may be sent that follows from a refusal.
 pub(super) const REPAIR_WINDOW: Duration = Duration::from_secs(25);
 const _: () = assert!(REPAIR_WINDOW.as_secs() + EXCHANGE_TIMEOUT.as_secs() < IN_FLIGHT.as_secs());

@@ -14,7 +14,9 @@ use crate::clouds::batch::{Refusal, in_chunks};
 use crate::clouds::huawei::culprit::{about_the_principal, as_bad_as_the_look, is_worth_a_look, refusal};
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
-use crate::clouds::huawei::request::{CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, Service, is_id, target};
+use crate::clouds::huawei::request::{
+    CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, is_id, target,
+};
 use crate::clouds::{CloudError, Fault};
 
 const ADD: &str = "add workspace members";
@@ -53,6 +55,7 @@ impl DataArts {
             client: self,
             workspace,
             send_by: start + FIRST_WINDOW,
+            replace_by: start + REPLACE_WINDOW,
             differences: changes.iter().map(|change| Difference::new(&change.before, &change.after)).collect(),
             results: changes.iter().map(|change| self.sendable(workspace, change)).collect(),
             doubtful: BTreeSet::new(),
@@ -95,6 +98,7 @@ struct Changing<'a> {
     client: &'a DataArts,
     workspace: &'a str,
     send_by: Instant,
+    replace_by: Instant,
     changes: &'a [Membership],
     differences: Vec<Difference>,
     /// So far; only what has met no error goes on.
@@ -206,7 +210,8 @@ impl Changing<'_> {
     ) -> Result<(), Refusal> {
         let session = &self.client.session;
         let target = target(&[&["v2", session.project_id(), self.workspace], below].concat(), &[]);
-        let call = Call::get(Service::DataArts, operation, target, self.send_by).with_body(method, body);
+        let send_by = if operation == UPDATE { self.replace_by } else { self.send_by };
+        let call = Call::get(Service::DataArts, operation, target, send_by).with_body(method, body);
         let written = session.write(&call).await.and_then(|answer| answer.confirmed());
         written.map_err(|error| {
             refusal(if let [id] = ids { about_the_principal(error, self.workspace, id) } else { error })

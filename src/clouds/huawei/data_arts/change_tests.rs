@@ -9,7 +9,7 @@ use http::Request;
 use super::super::tests::{USERS, WORKSPACE, data_arts, error, list, row, set};
 use super::*;
 use crate::clouds::IN_FLIGHT;
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, answer_with, kind};
 
 const DELETE: &str = "POST /v2/p/0d4a9b3f5e6c4f0f9d3f7e2b1a5c8d90/delete-users";
 
@@ -326,6 +326,18 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
     assert!(results.iter().all(Result::is_err));
     assert!(results.iter().any(|result| kind(result) == "throttled"), "the rest was not sent");
     assert!(script.sent().len() < 15, "{}", script.sent().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_are_replaced_only_right_after_the_list_and_members_added_later_too() {
+    let throttled = |after: &str| answer_with(429, "retry-after", after, json!({}));
+    for (pause, replaced) in [("9", "ok"), ("11", "throttled")] {
+        for (before, expected) in [(&["r1"][..], replaced), (&[], "ok")] {
+            let script = Script::of([throttled(pause), answer(200, json!({"is_success": true}))]);
+            let results = data_arts(&script).change(WORKSPACE, &[known(change("u1", before, &["r2"]))]).await;
+            assert_eq!(kind(&results[0]), expected, "{pause} {before:?}");
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,9 @@ use super::{Authorization, Dli, QueueUser, QueueUsers, queue_name, wire};
 use crate::clouds::huawei::culprit::about_the_principal;
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
-use crate::clouds::huawei::request::{CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, Service, target};
+use crate::clouds::huawei::request::{
+    CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, target,
+};
 use crate::clouds::{CloudError, Fault};
 
 /// What one call does to the privileges that a user has on a queue. In the order in which the calls are made: what takes
@@ -87,7 +89,7 @@ impl Dli {
         }
         writes.sort_by_key(|write| write.action);
         let mut refused = Vec::new();
-        for (index, result) in self.write_all(writes, start + FIRST_WINDOW).await {
+        for (index, result) in self.write_all(writes, start, start + FIRST_WINDOW).await {
             if let Err(CloudError::Rejected { .. } | CloudError::PrincipalNotFound { .. }) = result {
                 refused.push(index);
             }
@@ -129,6 +131,7 @@ impl Dli {
                 return;
             }
         };
+        let listed = Instant::now();
         let mut writes = Vec::new();
         for &index in refused {
             let change = &changes[index];
@@ -145,14 +148,23 @@ impl Dli {
         }
         // Those that only remove go first, again.
         writes.sort_by_key(|write| !changes[write.index].difference().added.is_empty());
-        for (index, result) in self.write_all(writes, send_by).await {
+        for (index, result) in self.write_all(writes, listed, send_by).await {
             results[index] = result;
         }
     }
 
-    /// Makes the calls, some at a time, starting them in order.
-    async fn write_all(&self, writes: Vec<Write>, send_by: Instant) -> Vec<(usize, Result<(), CloudError>)> {
-        let calls = writes.into_iter().map(|write| async move { (write.index, self.write(&write, send_by).await) });
+    /// Makes the calls, some at a time, starting them in order; those that replace soon after the list was read, or not.
+    async fn write_all(
+        &self,
+        writes: Vec<Write>,
+        listed: Instant,
+        send_by: Instant,
+    ) -> Vec<(usize, Result<(), CloudError>)> {
+        let calls = writes.into_iter().map(|write| async move {
+            let replace_by = send_by.min(listed + REPLACE_WINDOW);
+            let send_by = if write.action == Action::Update { replace_by } else { send_by };
+            (write.index, self.write(&write, send_by).await)
+        });
         stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await
     }
 
