@@ -21,11 +21,15 @@ pub fn resolve_account(
     match (&spec.huawei, &spec.alibaba) {
         (Some(account), None) => {
             let settings = huawei_settings(account, secret, allowed, pace)?;
-            huawei::Session::new(settings, transport, clock).map(Account::Huawei).map_err(not_ready)
+            huawei::Session::new(settings, transport, clock)
+                .map(Account::Huawei)
+                .map_err(|error| not_ready(error.to_string()))
         }
         (None, Some(account)) => {
             let settings = alibaba_settings(account, secret, allowed, pace)?;
-            alibaba::Session::new(settings, transport, clock).map(Account::Alibaba).map_err(not_ready)
+            alibaba::Session::new(settings, transport, clock)
+                .map(Account::Alibaba)
+                .map_err(|error| not_ready(error.to_string()))
         }
         _ => Err(not_ready("exactly one vendor must be given: spec.huawei or spec.alibaba")),
     }
@@ -51,12 +55,13 @@ fn other_vendor(is: &str, needed: &str) -> InvalidSpec {
     InvalidSpec(format!("it is an account of {is}, and an object of this kind needs one of {needed}"))
 }
 
-fn not_ready(why: impl ToString) -> Problem {
-    Problem::new(Outcome::AccountNotReady, why.to_string())
+fn not_ready(why: impl Into<String>) -> Problem {
+    Problem::new(Outcome::AccountNotReady, why)
 }
 
 fn checked(endpoint: Option<&String>, allowed: &AllowedEndpoints) -> Result<Option<Endpoint>, Problem> {
-    endpoint.map(|endpoint| allowed.check(endpoint)).transpose().map_err(not_ready)
+    let checked = endpoint.map(|endpoint| allowed.check(endpoint)).transpose();
+    checked.map_err(|error| not_ready(error.to_string()))
 }
 
 fn huawei_settings(

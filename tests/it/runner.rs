@@ -229,7 +229,6 @@ impl Runner {
         self.relabelling.push(tokio::spawn(relabel).abort_handle());
     }
 
-    #[expect(clippy::too_many_lines, reason = "a table: one line a word of the language")]
     fn cloud(&self, what: &[&str], rest: &str) -> Result<(), String> {
         let simulator = &self.world.simulator;
         let said = |result: Result<(), simulator::NoSuchTarget>| result.map_err(|_| "no such target".to_owned());

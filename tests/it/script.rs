@@ -102,7 +102,7 @@ fn with_ids(line: &str) -> String {
     let mut filled = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let end = part.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(part.len());
-        filled += &format!("{:0<32}{}", &part[..end], &part[end..]);
+        filled.extend([format!("{:0<32}{}", &part[..end], &part[end..])]);
     }
     filled
 }

@@ -47,7 +47,7 @@ pub fn life(positions: Positions, version: &str) -> String {
     let mut script = format!("cloud hpc cluster {CLUSTER}\ncloud unknown user ghost01\n");
     script += &others(|user| format!("cloud grant other{user:03} users on {CLUSTER}\n"));
     script += &turn(positions);
-    script += &format!("apply account hpc alibaba-credentials {version}\n");
+    script.extend([format!("apply account hpc alibaba-credentials {version}\n")]);
     script += "apply\n  kind: Secret\n  metadata: {name: passwords}\n  stringData: {password: First-Passw0rd}\n";
     script += &user("zoe", "zoe.zoe", "users", "");
     script += &user("yan", "yan001", "wheel", "");
@@ -58,20 +58,20 @@ pub fn life(positions: Positions, version: &str) -> String {
     script += "expect last ready=True reason=Granted owned=users\nexpect kept ready=True reason=AlreadyHeld owned=\n";
     script += "expect ghost ready=False held=False\n";
     for name in ["zoe.zoe", "yan001", "other229"] {
-        script += &format!("expect password {name} on {CLUSTER} First-Passw0rd\n");
+        script.extend([format!("expect password {name} on {CLUSTER} First-Passw0rd\n")]);
     }
     script += "patch HpcUser zoe\n  spec: {group: wheel}\nexpect zoe ready=True current=true owned=wheel\n";
-    script += &format!("expect access {CLUSTER}\n{}  yan001: wheel\n  zoe.zoe: wheel\n", list());
+    script.extend([format!("expect access {CLUSTER}\n{}  yan001: wheel\n  zoe.zoe: wheel\n", list())]);
     script += "delete HpcUser ghost\nexpect ghost gone\nexpect quiet 2m\n";
     script += "patch Secret passwords\n  stringData: {password: Second-Passw0rd}\nwait 65m\n";
     for name in ["zoe.zoe", "yan001", "other229"] {
-        script += &format!("expect password {name} on {CLUSTER} Second-Passw0rd\n");
+        script.extend([format!("expect password {name} on {CLUSTER} Second-Passw0rd\n")]);
     }
     for name in ["zoe", "yan", "kept", "last"] {
-        script += &format!("delete HpcUser {name}\n");
+        script.extend([format!("delete HpcUser {name}\n")]);
     }
     for name in ["zoe", "yan", "kept", "last"] {
-        script += &format!("expect {name} gone\n");
+        script.extend([format!("expect {name} gone\n")]);
     }
     let left = list().replace("  other229: users\n", "");
     script + &format!("expect access {CLUSTER}\n{left}")

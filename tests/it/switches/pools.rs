@@ -49,13 +49,13 @@ pub fn life(positions: Positions) -> String {
     script += "expect last ready=True reason=Granted owned=tin\nexpect kept ready=False reason=Conflict\n";
     script += "expect ghost ready=False held=False\n";
     script += "patch PoolMembership zoe\n  spec: {poolName: tin}\nexpect zoe ready=True current=true owned=tin\n";
-    script += &format!("expect access {CLUSTER}\n{}  yan: tin\n  zoe: tin\n", gold("tin"));
+    script.extend([format!("expect access {CLUSTER}\n{}  yan: tin\n  zoe: tin\n", gold("tin"))]);
     script += "delete PoolMembership ghost\nexpect ghost gone\nexpect quiet 2m\n";
     for name in ["zoe", "yan", "kept", "last"] {
-        script += &format!("delete PoolMembership {name}\n");
+        script.extend([format!("delete PoolMembership {name}\n")]);
     }
     for name in ["zoe", "yan", "kept", "last"] {
-        script += &format!("expect {name} gone\n");
+        script.extend([format!("expect {name} gone\n")]);
     }
     let left = gold("tin").replace("  other-229: tin\n", "");
     script + &format!("expect access {CLUSTER}\n{left}")
@@ -75,7 +75,9 @@ pub fn end(positions: Positions) -> String {
     let mut script = format!("cloud cluster {CLUSTER} with gold\n{}cloud switch dws.busy true\n", turn(positions));
     script += &membership("zoe", "zoe", "gold", "");
     script += "expect zoe ready=False reason=TargetNotReady reconciling=True\ncloud switch dws.busy false\n";
-    script += &format!("expect zoe ready=True reason=Granted\ncloud no target {CLUSTER}\ndelete PoolMembership zoe\n");
+    script.extend([format!(
+        "expect zoe ready=True reason=Granted\ncloud no target {CLUSTER}\ndelete PoolMembership zoe\n"
+    )]);
     if denied {
         script += "wait 30m\nexpect zoe ready=False reason=AccessDenied owned=gold\n";
         script += "patch PoolMembership zoe\n  spec: {deletionPolicy: Retain}\n";

@@ -49,13 +49,13 @@ pub fn life(positions: Positions) -> String {
     script += "expect last ready=True reason=Granted owned=r00004\nexpect ghost ready=False held=False\n";
     script += "patch WorkspaceMember zoe\n  spec: {roles: [Viewer]}\n";
     script += "expect zoe ready=True current=true owned=r00004 observed=r00004\n";
-    script += &format!("expect access @studio\n{}  @team: r00002\n  @zoe: r00004\n", list("r00003 r00004"));
+    script.extend([format!("expect access @studio\n{}  @team: r00002\n  @zoe: r00004\n", list("r00003 r00004"))]);
     script += "delete WorkspaceMember ghost\nexpect ghost gone\nexpect quiet 2m\n";
     for name in ["zoe", "team", "last"] {
-        script += &format!("delete WorkspaceMember {name}\n");
+        script.extend([format!("delete WorkspaceMember {name}\n")]);
     }
     for name in ["zoe", "team", "last"] {
-        script += &format!("expect {name} gone\n");
+        script.extend([format!("expect {name} gone\n")]);
     }
     script + &format!("expect access @studio\n{}", list("r00003"))
 }
