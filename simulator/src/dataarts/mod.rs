@@ -1,6 +1,6 @@
 //! DataArts Studio: workspaces, and which users and user groups have which roles there.
 //!
-//! From the page "Adding Workspace Users" and its siblings: querying the users of a workspace, replacing the
+//! From the page "Adding a Workspace User" and its siblings: querying the users of a workspace, replacing the
 //! roles of a user or group, deleting users, querying roles.
 
 mod members;

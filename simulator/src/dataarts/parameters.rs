@@ -1,4 +1,4 @@
-//! The body of "Adding Workspace Users", which replacing somebody's roles takes too.
+//! The body of "Adding a Workspace User", which replacing somebody's roles takes too.
 
 use std::collections::BTreeSet;
 

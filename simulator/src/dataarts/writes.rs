@@ -1,4 +1,4 @@
-//! "Adding Workspace Users": `POST /v2/{project_id}/{workspace_id}/users`, and replacing the roles of a user or
+//! "Adding a Workspace User": `POST /v2/{project_id}/{workspace_id}/users`, and replacing the roles of a user or
 //! group: `PUT /v2/{project_id}/{workspace_id}/users/{user_id}`.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! "Adding Workspace Users", replacing roles, deleting users, and their habits either way.
+//! "Adding a Workspace User", replacing roles, deleting users, and their habits either way.
 
 use serde_json::{Value, json};
 use simulator::dataarts::{EmptyRoles, FailureAs, MixedBatch, UpdateAbsent};

@@ -1,5 +1,5 @@
-//! Writes to a workspace's list of members. The vendor's pages are "Adding Workspace Users", "Modifying a Workspace User or
-//! User Group" and "Deleting Workspace Users".
+//! Writes to a workspace's list of members. The vendor's pages are "Adding a Workspace User", "Editing a Workspace User or
+//! User Group" and "Deleting a Workspace User".
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -56,8 +56,8 @@ impl DataArts {
 
     /// Reads who is a member of `workspace`: completely, or not at all. Takes at most two and a half minutes.
     ///
-    /// The vendor's page is "Querying Workspace Users". That the workspace is not found is believed only when its roles,
-    /// another call, are not found either. A denial is never an absence.
+    /// The vendor's page is "Obtaining Workspace User Information". That the workspace is not found is believed only when
+    /// its roles, another call, are not found either. A denial is never an absence.
     ///
     /// # Errors
     ///
@@ -90,8 +90,7 @@ impl DataArts {
         }
     }
 
-    /// One call has said that the workspace is not found. Asks for its roles. The vendor's page is "Querying Workspace
-    /// Roles".
+    /// One call has said that the workspace is not found. Asks for its roles: "Obtaining Workspace Roles".
     async fn confirm_gone(
         &self,
         reading: &Reading<'_>,

@@ -9,7 +9,7 @@ use crate::clouds::CloudError;
 use crate::clouds::huawei::paging::Page;
 use crate::clouds::huawei::reply::{Answer, row_count};
 
-/// `GET /v2/{project_id}/{workspace_id}/users`: "Querying Workspace Users".
+/// `GET /v2/{project_id}/{workspace_id}/users`: "Obtaining Workspace User Information".
 #[derive(Deserialize)]
 struct Members {
     data: Option<Vec<MemberRow>>,
@@ -83,8 +83,8 @@ fn member(answer: &Answer, row: MemberRow) -> Result<Row, CloudError> {
     Ok(Row { member: Member { id: row.user_id, roles, owner }, facts })
 }
 
-/// `GET /v3.0/OS-USER/users/{user_id}`: "Querying User Details", and `GET /v3/groups/{group_id}`: "Querying User Group
-/// Details", of the IAM API reference.
+/// `GET /v3.0/OS-USER/users/{user_id}`: "Querying IAM User Details (Recommended)", and `GET /v3/groups/{group_id}`:
+/// "Querying User Group Details", of the IAM API reference.
 #[derive(Deserialize)]
 struct Identified {
     #[serde(alias = "group")]

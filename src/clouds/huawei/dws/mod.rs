@@ -54,7 +54,7 @@ impl Dws {
     /// Reads who is in the pools of `cluster`: completely, or not at all. Takes at most two and a half minutes.
     ///
     /// The pools are those of the cluster's list, and those `named`: the list leaves out pools of logical clusters. The
-    /// vendor's pages are "Querying Workload Queues" and "Querying Users Associated with a Resource Pool". `default_pool`
+    /// vendor's pages are "Querying Resource Pools" and "Querying the List of Users Bound to a Resource Pool". `default_pool`
     /// is left out, whether listed or named.
     ///
     /// DWS says of a pool that does not exist that the service has failed. So a pool is taken as absent only when it is not

@@ -1,5 +1,5 @@
 //! Moves users between a cluster's pools. The vendor's pages are "Associating a User to a Resource Pool" and
-//! "Disassociating a User from a Resource Pool".
+//! "Deleting a User Bound to a Resource Pool".
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,7 +9,7 @@ use crate::clouds::CloudError;
 use crate::clouds::huawei::paging::Page;
 use crate::clouds::huawei::reply::{Answer, row_count};
 
-/// `GET …/workload/queues`: "Querying Workload Queues". Names, or of late whole pools.
+/// `GET …/workload/queues`: "Querying Resource Pools". Names, or of late whole pools.
 #[derive(Deserialize)]
 struct Pools {
     #[serde(rename = "workload_queue_name_list")]
@@ -23,7 +23,7 @@ struct PoolRow {
     queue_name: String,
 }
 
-/// `GET …/workload/queues/{queue_name}/users`: "Querying Users Associated with a Resource Pool".
+/// `GET …/workload/queues/{queue_name}/users`: "Querying the List of Users Bound to a Resource Pool".
 #[derive(Deserialize)]
 struct Users {
     queue_name: Option<String>,
