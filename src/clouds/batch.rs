@@ -3,6 +3,9 @@
 
 use super::{CloudError, Fault};
 
+/// So many members refused one after the other are no culprits: it is an outage that looks like refusals.
+const MOST_IN_A_ROW: usize = 5;
+
 /// Why a chunk was refused.
 pub(super) struct Refusal {
     pub(super) error: CloudError,
@@ -28,11 +31,13 @@ impl From<CloudError> for Refusal {
 ///
 /// # Guarantees
 ///
-/// - A good item succeeds, however many bad ones share its chunk; to find `k` bad ones among `n` takes about `k * log2(n)`
-///   calls.
-/// - What is not about an item, see [`Refusal`], ends the batch: throttling, an outage, a denial, bad credentials, a target that is not found
-///   or not ready, an answer that cannot be relied on. Chunks not yet sent get an error that leads to the same and says
-///   that they were not carried out.
+/// - A good item succeeds, however many bad ones share its chunk, unless five of them in a row come first; to find `k` bad
+///   ones among `n` takes about `k * log2(n)` calls.
+/// - What is not about an item, see [`Refusal`], ends the batch: throttling, an outage, a denial, bad credentials, a target
+///   that is not found or not ready, an answer that cannot be relied on. Chunks not yet sent get an error that leads to the
+///   same and says that they were not carried out.
+/// - Five items that are refused alone, with no success in between, end the batch as well. Items not yet sent are
+///   [`CloudError::Unreachable`].
 /// - A chunk that was refused may have been carried out in part. The errors of its members say so, see [`Fault::partly`].
 pub(super) async fn in_chunks<'a, T, F>(
     items: &'a [T],
@@ -46,20 +51,29 @@ where
     // The next one last; with whether it is a part of a chunk that was refused.
     let mut waiting: Vec<(&[T], bool)> = items.chunks(most.max(1)).rev().map(|chunk| (chunk, false)).collect();
     let mut ended: Option<CloudError> = None;
+    let mut in_a_row = 0;
     while let Some((chunk, partly)) = waiting.pop() {
         let result = match &ended {
             Some(error) => Err(Refusal { error: error.clone(), blames_a_member: false }),
             None => send(chunk).await,
         };
         match result {
-            Ok(()) => results.extend(chunk.iter().map(|_| Ok(()))),
+            Ok(()) => {
+                in_a_row = 0;
+                results.extend(chunk.iter().map(|_| Ok(())));
+            }
             Err(refusal) if chunk.len() > 1 && refusal.blames_a_member => {
                 let (left, right) = chunk.split_at(chunk.len() / 2);
                 waiting.extend([(right, true), (left, true)]);
             }
             Err(Refusal { error, blames_a_member }) => {
-                if ended.is_none() && !blames_a_member {
-                    ended = Some(not_sent_after(&error));
+                if blames_a_member {
+                    in_a_row += 1;
+                    if in_a_row == MOST_IN_A_ROW {
+                        ended = Some(not_sent("after five members were refused one after the other", error.fault()));
+                    }
+                } else {
+                    ended.get_or_insert_with(|| not_sent_after(&error));
                 }
                 let error = if partly { error.partly() } else { error };
                 results.extend(chunk.iter().map(|_| Err(error.clone())));
@@ -89,8 +103,7 @@ fn is_about_items(error: &CloudError) -> bool {
 fn not_sent_after(error: &CloudError) -> CloudError {
     match error {
         CloudError::Unavailable { fault } | CloudError::UnexpectedReply { fault } => {
-            let message = format!("not sent, because an earlier call failed: {}", fault.message);
-            CloudError::Unreachable { fault: Fault { message, ..fault.clone() } }
+            not_sent("because an earlier call failed", fault)
         }
         CloudError::Throttled { .. }
         | CloudError::Unreachable { .. }
@@ -102,6 +115,11 @@ fn not_sent_after(error: &CloudError) -> CloudError {
         | CloudError::PrincipalNotFound { .. }
         | CloudError::Rejected { .. } => error.clone(),
     }
+}
+
+fn not_sent(why: &str, fault: &Fault) -> CloudError {
+    let message = format!("not sent, {why}: {}", fault.message);
+    CloudError::Unreachable { fault: Fault { message, ..fault.clone() } }
 }
 
 #[cfg(test)]
@@ -209,18 +227,45 @@ mod tests {
         assert_eq!(results, [Ok(()), Err(failed().partly()), Ok(()), Ok(())]);
     }
 
+    #[test]
+    fn five_culprits_in_a_row_end_the_batch() {
+        let unsent = || {
+            let words = "not sent, after five members were refused one after the other: bad";
+            CloudError::Unreachable { fault: Fault::of("grant", words) }
+        };
+        let (results, sent) = send(40, 16, &(0..40).collect());
+        assert_eq!(results[..5], vec![Err(rejected().partly()); 5]);
+        assert_eq!(results[5..16], vec![Err(unsent().partly()); 11]);
+        assert_eq!(results[16..], vec![Err(unsent()); 24]);
+        assert_eq!(sent.len(), 12, "{sent:?}");
+    }
+
+    #[test]
+    fn a_success_in_between_shows_that_culprits_are_culprits() {
+        let bad = BTreeSet::from([0, 1, 2, 3, 5, 6, 7, 8]);
+        let (results, _) = send(12, 12, &bad);
+        for (item, result) in results.iter().enumerate() {
+            assert_eq!(result.is_err(), bad.contains(&item), "{item}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_item_gets_its_own_result_and_culprits_are_found_in_few_calls(
             items in 0_usize..200,
             most in 1_usize..120,
             bad in prop::collection::btree_set(0_usize..200, 0..12),
+            more_bad in prop::option::of((0_usize..200, 0_usize..20)),
         ) {
-            let bad: BTreeSet<usize> = bad.into_iter().filter(|item| *item < items).collect();
+            let more_bad = more_bad.map_or(0..0, |(first, many)| first..first + many);
+            let bad: BTreeSet<usize> = bad.into_iter().chain(more_bad).filter(|item| *item < items).collect();
+            let in_a_row = |end: usize| end >= 5 && (end - 5..end).all(|item| bad.contains(&item));
+            let end = (5..=items).find(|end| in_a_row(*end)).unwrap_or(items);
             let (results, sent) = send(items, most, &bad);
-            let wrong: BTreeSet<usize> = results.iter().enumerate().filter(|(_, r)| r.is_err()).map(|(i, _)| i).collect();
             prop_assert_eq!(results.len(), items);
-            prop_assert_eq!(&wrong, &bad);
+            for (item, result) in results.iter().enumerate() {
+                prop_assert_eq!(result.is_err(), item >= end || bad.contains(&item), "{}", item);
+            }
             prop_assert!(sent.iter().all(|chunk| chunk.len() <= most));
             let depth = usize::try_from(most.next_power_of_two().ilog2()).unwrap_or_default();
             prop_assert!(sent.len() <= items.div_ceil(most) + 2 * bad.len() * depth);

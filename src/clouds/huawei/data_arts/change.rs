@@ -8,10 +8,12 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::identity::{Identity, Party};
+use super::identity::{Facts, Identity, Party};
 use super::{DataArts, WorkspaceMembers};
 use crate::clouds::batch::{Refusal, in_chunks};
-use crate::clouds::huawei::culprit::{about_the_principal, as_bad_as_the_look, is_worth_a_look, refusal};
+use crate::clouds::huawei::culprit::{
+    about_the_principal, as_bad_as_the_look, blames_the_principal, explained, is_worth_a_look, refusal,
+};
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
 use crate::clouds::huawei::request::{
@@ -44,11 +46,13 @@ impl DataArts {
     /// [`CloudError::Throttled`].
     ///
     /// Call it right after [`DataArts::members`]: to change a member's roles replaces them all, and would erase what was
-    /// granted since. Members are removed first, then changed, then added. The owner is never written.
+    /// granted since. Members are removed first, then changed, then others added. The owner is never written.
     ///
-    /// DataArts says in no documented way why it refuses. So after refusals the list is read once: where it shows what was
-    /// wanted, all is well. What must be said of somebody beside the id is looked up as [`Identity`] says; an id that IAM
-    /// does not know is [`CloudError::PrincipalNotFound`].
+    /// DataArts says in no documented way why it refuses. So what was refused as a whole is made in parts: what goes, then
+    /// one role after the other. After refusals the list is read once: where it shows what was wanted, all is well.
+    ///
+    /// What must be said of somebody beside the id is looked up as [`Identity`] says; an id that IAM does not know is
+    /// [`CloudError::PrincipalNotFound`].
     pub async fn change(&self, workspace: &str, changes: &[Membership]) -> Vec<Result<(), CloudError>> {
         let start = Instant::now();
         let mut changing = Changing {
@@ -62,14 +66,17 @@ impl DataArts {
             changes,
         };
         changing.remove().await;
-        let parties = changing.identify().await;
-        changing.update(&parties).await;
-        changing.add(&parties).await;
+        let members = changing.identify(true).await;
+        changing.update(&members).await;
+        changing.make_in_parts(&members).await;
+        let others = changing.identify(false).await;
+        changing.add(&others).await;
+        changing.make_in_parts(&others).await;
         if !changing.doubtful.is_empty() {
             changing.look(&Reading::until(&self.session, Service::DataArts, start + REPAIR_WINDOW)).await;
         }
         for (change, result) in changes.iter().zip(&changing.results) {
-            if result.is_err() {
+            if result.as_ref().is_err_and(blames_the_principal) {
                 self.known.forget(&change.id);
             }
         }
@@ -117,6 +124,8 @@ impl Changing<'_> {
     fn record(&mut self, index: usize, result: Result<(), CloudError>) {
         if result.as_ref().is_err_and(is_worth_a_look) {
             self.doubtful.insert(index);
+        } else {
+            self.doubtful.remove(&index);
         }
         self.results[index] = result;
     }
@@ -127,7 +136,7 @@ impl Changing<'_> {
         let this = &*self;
         let results = in_chunks(&leaving, MOST_MEMBERS, |chunk| async move {
             let ids: Vec<&str> = chunk.iter().map(|&index| this.changes[index].id.as_str()).collect();
-            this.send(REMOVE, Method::POST, &["delete-users"], &json!({"user_ids": ids}), &ids).await
+            this.delete(&ids).await
         })
         .await;
         for (index, result) in leaving.into_iter().zip(results) {
@@ -135,12 +144,14 @@ impl Changing<'_> {
         }
     }
 
-    /// Finds out who the others are.
-    async fn identify(&mut self) -> BTreeMap<usize, Party> {
+    /// Finds out who those are who keep or get roles: the members, or the others.
+    async fn identify(&mut self, members: bool) -> BTreeMap<usize, Party> {
         let this = &*self;
-        let calls = this.waiting(true).into_iter().map(|index| async move {
+        let asked = this.waiting(true).into_iter().filter(|&index| this.is_member(index) == members);
+        let calls = asked.map(|index| async move {
             (index, this.client.identify(this.workspace, &this.changes[index], this.send_by).await)
         });
+        let calls: Vec<_> = calls.collect();
         let found: Vec<_> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
         let mut parties = BTreeMap::new();
         for (index, party) in found {
@@ -155,13 +166,11 @@ impl Changing<'_> {
     /// Gives members other roles, one call each; those who only lose some first.
     async fn update(&mut self, parties: &BTreeMap<usize, Party>) {
         let this = &*self;
-        let mut present: Vec<_> = parties.iter().filter(|(index, _)| this.is_member(**index)).collect();
-        present.sort_by_key(|(index, _)| !this.differences[**index].added.is_empty());
-        let calls = present.into_iter().map(|(&index, party)| async move {
-            let change = &this.changes[index];
-            let body = body(&change.after, &[party]);
-            let sent = this.send(UPDATE, Method::PUT, &["users", &change.id], &body, &[&change.id]).await;
-            (index, sent.map_err(|refusal| refusal.error))
+        let mut members: Vec<_> = parties.iter().collect();
+        members.sort_by_key(|(index, _)| !this.differences[**index].added.is_empty());
+        let calls = members.into_iter().map(|(&index, party)| async move {
+            let Membership { id, after, .. } = &this.changes[index];
+            (index, this.replace(id, party, after).await.map_err(|refusal| refusal.error))
         });
         // Collected first: what borrows by way of a closure cannot be sent between threads.
         let calls: Vec<_> = calls.collect();
@@ -175,14 +184,14 @@ impl Changing<'_> {
     async fn add(&mut self, parties: &BTreeMap<usize, Party>) {
         let this = &*self;
         let mut alike: BTreeMap<(bool, &BTreeSet<String>), Vec<usize>> = BTreeMap::new();
-        for (&index, party) in parties.iter().filter(|(index, _)| !this.is_member(**index)) {
+        for (&index, party) in parties {
             alike.entry((party.group, &this.changes[index].after)).or_default().push(index);
         }
         let calls = alike.into_iter().map(|((_, roles), indexes)| async move {
             let results = in_chunks(&indexes, MOST_MEMBERS, |chunk| async move {
                 let entries: Vec<&Party> = chunk.iter().filter_map(|index| parties.get(index)).collect();
                 let ids: Vec<&str> = chunk.iter().map(|&index| this.changes[index].id.as_str()).collect();
-                this.send(ADD, Method::POST, &["users"], &body(roles, &entries), &ids).await
+                this.create(&ids, &entries, roles).await
             });
             let results = results.await;
             indexes.into_iter().zip(results).collect::<Vec<_>>()
@@ -194,10 +203,77 @@ impl Changing<'_> {
         }
     }
 
+    /// Makes in parts what was refused as a whole: one role that is refused holds up no other, least of all a removal.
+    async fn make_in_parts(&mut self, parties: &BTreeMap<usize, Party>) {
+        let this = &*self;
+        let refused = parties.iter().filter(|(index, _)| {
+            let Difference { added, removed } = &this.differences[**index];
+            let parts = added.len() + usize::from(!removed.is_empty());
+            parts > 1 && matches!(this.results[**index], Err(CloudError::Rejected { .. }))
+        });
+        let calls = refused.map(|(&index, party)| async move { (index, this.part_by_part(index, party).await) });
+        let calls: Vec<_> = calls.collect();
+        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
+        for (index, result) in done {
+            self.record(index, result.map_err(CloudError::partly));
+        }
+    }
+
+    /// Makes one change in parts: first what goes, then one role after the other, each on top of what was accepted. The last
+    /// refusal counts; anything else that goes wrong ends it.
+    async fn part_by_part(&self, index: usize, party: &Party) -> Result<(), CloudError> {
+        let Membership { id, before, .. } = &self.changes[index];
+        let Difference { added, removed } = &self.differences[index];
+        let mut member = self.is_member(index);
+        let mut party = party.clone();
+        if !member {
+            // What was said of somebody who is not on the list may be why.
+            let kind = Facts { group: Some(party.group), ..Facts::default() };
+            party = self.client.identify_by_iam(id, kind, self.send_by).await.unwrap_or(party);
+        }
+        let removal = (!removed.is_empty()).then_some(None);
+        let mut roles = before.clone();
+        let mut result = Ok(());
+        for part in removal.into_iter().chain(added.iter().map(Some)) {
+            let wanted: BTreeSet<String> = match part {
+                None => &roles - removed,
+                Some(role) => roles.iter().chain([role]).cloned().collect(),
+            };
+            let made = if wanted.is_empty() {
+                self.delete(&[id]).await
+            } else if member {
+                self.replace(id, &party, &wanted).await
+            } else {
+                self.create(&[id], &[&party], &wanted).await
+            };
+            match made.map_err(|refusal| refusal.error) {
+                Ok(()) => (member, roles) = (!wanted.is_empty(), wanted),
+                Err(error @ CloudError::Rejected { .. }) => result = Err(error),
+                Err(error) => return Err(error),
+            }
+        }
+        result
+    }
+
     /// A member may be one without roles.
     fn is_member(&self, index: usize) -> bool {
         let change = &self.changes[index];
         !change.before.is_empty() || self.client.known.member(self.workspace, &change.id).is_some()
+    }
+
+    /// Makes sure that these are no members.
+    async fn delete(&self, ids: &[&str]) -> Result<(), Refusal> {
+        self.send(REMOVE, Method::POST, &["delete-users"], &json!({"user_ids": ids}), ids, "").await
+    }
+
+    /// Gives a member these roles, and no others.
+    async fn replace(&self, id: &str, party: &Party, roles: &BTreeSet<String>) -> Result<(), Refusal> {
+        self.send(UPDATE, Method::PUT, &["users", id], &body(roles, &[party]), &[id], &asked_for(roles)).await
+    }
+
+    /// Makes members of others, with these roles.
+    async fn create(&self, ids: &[&str], parties: &[&Party], roles: &BTreeSet<String>) -> Result<(), Refusal> {
+        self.send(ADD, Method::POST, &["users"], &body(roles, parties), ids, &asked_for(roles)).await
     }
 
     async fn send(
@@ -207,6 +283,7 @@ impl Changing<'_> {
         below: &[&str],
         body: &Value,
         ids: &[&str],
+        asked_for: &str,
     ) -> Result<(), Refusal> {
         let session = &self.client.session;
         let target = target(&[&["v2", session.project_id(), self.workspace], below].concat(), &[]);
@@ -214,6 +291,7 @@ impl Changing<'_> {
         let call = Call::get(Service::DataArts, operation, target, send_by).with_body(method, body);
         let written = session.write(&call).await.and_then(|answer| answer.confirmed());
         written.map_err(|error| {
+            let error = explained(error, asked_for);
             refusal(if let [id] = ids { about_the_principal(error, self.workspace, id) } else { error })
         })
     }
@@ -243,6 +321,12 @@ impl Changing<'_> {
     }
 }
 
+/// What a refusal without a reason says of the call.
+fn asked_for(roles: &BTreeSet<String>) -> String {
+    let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+    format!("; asked for roles {}", roles.join(", "))
+}
+
 /// The body that gives these users, or these groups, these roles.
 fn body(roles: &BTreeSet<String>, parties: &[&Party]) -> Value {
     let groups = parties.iter().any(|party| party.group);
@@ -255,3 +339,7 @@ fn body(roles: &BTreeSet<String>, parties: &[&Party]) -> Value {
 #[cfg(test)]
 #[path = "change_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "parts_tests.rs"]
+mod parts_tests;

@@ -28,6 +28,12 @@ fn known(change: Membership) -> Membership {
     Membership { identity: Some(identity), ..change }
 }
 
+/// The same, saying no more than that it is a user.
+fn user(change: Membership) -> Membership {
+    let identity = Identity::User { name: None, domain_id: None, domain_name: None };
+    Membership { identity: Some(identity), ..change }
+}
+
 fn kinds(results: &[Result<(), CloudError>]) -> Vec<&'static str> {
     results.iter().map(kind).collect()
 }
@@ -114,6 +120,21 @@ async fn what_the_change_leaves_out_is_taken_from_the_last_list_and_needs_no_iam
     assert!(sent[3].starts_with(&format!("PUT {USERS}/u2 ")), "a member without roles is not added: {sent:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_the_list_says_of_a_member_counts_more_than_what_the_change_says() {
+    let script = Script::by(|request| match request.method().as_str() {
+        "GET" => answer(200, list(&[row("u1", &["r1"])])),
+        _ => answer(200, done()),
+    });
+    let client = data_arts(&script);
+    assert!(client.members(WORKSPACE).await.is_ok());
+    let identity = Identity::User { name: Some("old".to_owned()), domain_id: Some("d0".to_owned()), domain_name: None };
+    let changes = [Membership { identity: Some(identity), ..change("u1", &["r1"], &["r2"]) }];
+    assert_eq!(kinds(&client.change(WORKSPACE, &changes).await), ["ok"]);
+    let user = &body_of(&script.requests()[1])["user_ids"][0];
+    assert_eq!([&user["user_name"], &user["domain_id"]], ["u1-name", "d1"]);
+}
+
 /// IAM knows the user `u1` and the group `g1`; DataArts takes everything.
 fn with_iam() -> Arc<Script> {
     Script::by(|request| match (request.uri().host().unwrap_or_default(), request.uri().path()) {
@@ -182,20 +203,47 @@ async fn only_iams_own_word_says_that_there_is_nobody_of_that_id() {
         (200, json!({"user": {"id": "u1", "name": "", "domain_id": "d"}}), "unexpected reply"),
         (200, json!({"user": {"id": "u1", "name": "x"}}), "unexpected reply"),
     ] {
-        let (results, sent) = make(&[change("u1", &[], &["r1"])], vec![(status, body.clone())]).await;
+        let (results, sent) = make(&[user(change("u1", &[], &["r1"]))], vec![(status, body.clone())]).await;
         assert_eq!((results, sent.len()), (vec![expected], 1), "{body}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_iam_has_said_is_asked_anew_after_a_failure() {
-    let user = || (200, json!({"user": {"id": "u1", "name": "x", "domain_id": "d"}}));
-    let script = Script::of(
-        [user(), (500, error("DAYU.4402")), (200, list(&[])), user(), (200, done())].map(|(s, b)| answer(s, b)),
-    );
-    let client = data_arts(&script);
-    assert_eq!(kinds(&client.change(WORKSPACE, &[change("u1", &[], &["r1"])]).await), ["rejected"]);
-    assert_eq!(kinds(&client.change(WORKSPACE, &[change("u1", &[], &["r1"])]).await), ["ok"]);
+async fn who_is_neither_said_to_be_a_user_nor_a_group_is_asked_for_as_both() {
+    let script = with_iam();
+    assert_eq!(kinds(&data_arts(&script).change(WORKSPACE, &[change("g1", &["r1", "r2"], &["r1"])]).await), ["ok"]);
+    let sent = script.sent();
+    assert_eq!(sent[..2], ["GET /v3.0/OS-USER/users/g1", "GET /v3/groups/g1"]);
+    assert!(sent[2].contains(r#""groups":[{"id":"g1","name":"analysts"}]"#), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_iam_has_said_is_asked_anew_after_a_failure_that_may_be_about_it() {
+    let look_up = || (200, json!({"user": {"id": "u1", "name": "x", "domain_id": "d"}}));
+    for (failure, look, asked) in [
+        ((500, error("DAYU.4402")), true, 2),
+        ((500, error("DAYU.3531")), true, 2),
+        ((503, json!({})), false, 1),
+        ((403, error("DAYU.3601")), false, 1),
+    ] {
+        let looks = look.then(|| (200, list(&[])));
+        let again = (asked == 2).then(look_up);
+        let answers = [look_up(), failure].into_iter().chain(looks).chain(again).chain([(200, done())]);
+        let script = Script::of(answers.map(|(status, body)| answer(status, body)));
+        let client = data_arts(&script);
+        assert_ne!(kinds(&client.change(WORKSPACE, &[change("u1", &[], &["r1"])]).await), ["ok"]);
+        assert_eq!(kinds(&client.change(WORKSPACE, &[change("u1", &[], &["r1"])]).await), ["ok"]);
+        assert_eq!(script.sent().iter().filter(|sent| sent.contains("OS-USER")).count(), asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_changed_before_anybody_else_is_looked_up() {
+    let script = with_iam();
+    let changes = [change("u1", &[], &["r1"]), known(change("u2", &["r1"], &["r1", "r2"]))];
+    assert_eq!(kinds(&data_arts(&script).change(WORKSPACE, &changes).await), ["ok", "ok"]);
+    let sent = script.sent();
+    assert!(sent[0].starts_with("PUT") && sent[1].starts_with("GET /v3.0/OS-USER/users/u1"), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,8 @@ use crate::clouds::{CloudError, Fault};
 const LOOK_UP_USER: &str = "look up an IAM user";
 const LOOK_UP_GROUP: &str = "look up an IAM user group";
 
-/// What is said of a principal beside its id. What is left out is taken from the list of members, or else from IAM, which
-/// the account must be allowed to read for that.
+/// What is said of a principal beside its id. Of a member, what the list of members says counts more: what was written down
+/// once may be wrong by now. What neither says is taken from IAM, which the account must be allowed to read for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// An IAM user.
@@ -133,32 +133,39 @@ impl Known {
 }
 
 impl DataArts {
-    /// Finds out how a call names the principal: as the change says, else as the last list did, else as IAM does.
+    /// Finds out how a call names the principal: as the last list did, else as the change says, else as IAM does.
     pub(super) async fn identify(
         &self,
         workspace: &str,
         change: &Membership,
         send_by: Instant,
     ) -> Result<Party, CloudError> {
-        let mut facts = Facts::from(change.identity.as_ref());
-        if let Some(listed) = self.known.member(workspace, &change.id) {
-            facts = facts.or(&listed);
-        }
-        if let Some(party) = facts.entry(&change.id) {
-            return Ok(party);
-        }
-        // If nobody has said that it is a group, IAM says whether it is a user.
-        let group = facts.group.unwrap_or(false);
-        let looked_up =
-            self.known.learned().looked_up.get(&change.id).filter(|facts| facts.group == Some(group)).cloned();
-        let looked_up = match looked_up {
-            Some(looked_up) => looked_up,
-            None => self.look_up(&change.id, group, send_by).await?,
+        let said = Facts::from(change.identity.as_ref());
+        let facts = match self.known.member(workspace, &change.id) {
+            Some(listed) => listed.or(&said),
+            None => said,
         };
-        let operation = if group { LOOK_UP_GROUP } else { LOOK_UP_USER };
+        match facts.entry(&change.id) {
+            Some(party) => Ok(party),
+            None => self.identify_by_iam(&change.id, facts, send_by).await,
+        }
+    }
+
+    /// Finds out how a call names the principal: by these facts, and where they say nothing as IAM does.
+    pub(super) async fn identify_by_iam(&self, id: &str, facts: Facts, send_by: Instant) -> Result<Party, CloudError> {
+        let looked_up = self.known.learned().looked_up.get(id).cloned();
+        let looked_up = looked_up.filter(|known| facts.group.is_none_or(|group| known.group == Some(group)));
+        let looked_up = match (looked_up, facts.group) {
+            (Some(looked_up), _) => looked_up,
+            (None, Some(group)) => self.look_up(id, group, send_by).await?,
+            (None, None) => match self.look_up(id, false, send_by).await {
+                Err(CloudError::PrincipalNotFound { .. }) => self.look_up(id, true, send_by).await?,
+                user => user?,
+            },
+        };
         let incomplete =
-            || CloudError::UnexpectedReply { fault: Fault::of(operation, "the answer leaves out the account") };
-        facts.or(&looked_up).entry(&change.id).ok_or_else(incomplete)
+            || CloudError::UnexpectedReply { fault: Fault::of(LOOK_UP_USER, "the answer leaves out the account") };
+        facts.or(&looked_up).entry(id).ok_or_else(incomplete)
     }
 
     /// Asks IAM, and keeps what it says.

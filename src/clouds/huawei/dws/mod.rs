@@ -4,13 +4,14 @@ mod place;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use place::Placement;
 
 use super::Session;
-use super::classify::is_catch_all;
+use super::culprit::has_failed;
 use super::paging::{Incomplete, Page, Pages, read_all};
 use super::reading::Reading;
 use super::request::{CALLS_AT_ONCE, Service, is_id, is_segment, target};
@@ -38,28 +39,31 @@ pub enum ClusterUsers {
     ClusterGone,
 }
 
-/// The DWS client of one account. Cheap to make: what it learns is the session's.
-#[derive(Debug, Clone)]
+/// The DWS client of one account. It keeps which pools there are.
+#[derive(Debug)]
 pub struct Dws {
     session: Session,
+    /// The pools of each cluster that its last list showed.
+    pools: Mutex<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Dws {
     /// A client that calls as `session`.
     #[must_use]
     pub fn new(session: Session) -> Self {
-        Self { session }
+        Self { session, pools: Mutex::default() }
     }
 
     /// Reads who is in the pools of `cluster`: completely, or not at all. Takes at most two and a half minutes.
     ///
     /// The pools are those of the cluster's list, and those `named`: the list leaves out pools of logical clusters. The
     /// vendor's pages are "Querying Resource Pools" and "Querying the List of Users Bound to a Resource Pool". `default_pool`
-    /// is left out, whether listed or named.
+    /// is left out, whether listed or named; a name that differs from a listed one in case alone is unknown, and not asked for.
     ///
     /// DWS says of a pool that does not exist that the service has failed. So a pool is taken as absent only when it is not
-    /// in the list of pools, and cannot be shown, and has no list of users. That the cluster is not found is believed only
-    /// when its workload management, another call, is not found either. A denial is never an absence.
+    /// in the list of pools, and is not shown, and is twice found to have no list of users. In an outage that can happen to a
+    /// pool of a logical cluster. That the cluster is not found is believed only when its workload management, another call,
+    /// is not found either. A denial is never an absence.
     ///
     /// # Errors
     ///
@@ -70,10 +74,31 @@ impl Dws {
         let reading = Reading::new(&self.session, Service::Dws);
         let workload = Workload::new(self, reading, LIST_POOLS, cluster)?;
         match workload.users(named).await {
+            Ok((pools, users)) => {
+                self.pools.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster.to_owned(), pools);
+                Ok(users)
+            }
             Err(CloudError::TargetNotFound { fault }) => workload.confirm_gone(fault).await,
-            result => result,
+            Err(error) => Err(error),
         }
     }
+
+    /// Did the last list of the cluster show this pool?
+    fn has_shown(&self, cluster: &str, pool: &str) -> bool {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.get(cluster).is_some_and(|pools| pools.contains(pool))
+    }
+}
+
+/// How a pool came to be asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The list of pools has just shown it.
+    Listed,
+    /// Somebody has written down its name.
+    Named,
+    /// A write is about it.
+    Written,
 }
 
 /// The workload management of one cluster, as one reading sees it.
@@ -97,28 +122,36 @@ impl<'a> Workload<'a> {
         target(&[&["v2", self.project_id, "clusters", self.cluster, "workload"], below].concat(), query)
     }
 
-    async fn users(&self, named: &BTreeSet<String>) -> Result<ClusterUsers, CloudError> {
+    /// The pools, and who is in them.
+    async fn users(&self, named: &BTreeSet<String>) -> Result<(BTreeSet<String>, ClusterUsers), CloudError> {
         let listed = self.pools().await?;
-        let named: BTreeSet<String> = named.iter().filter(|name| !is_default(name)).cloned().collect();
+        // Whether the cloud tells such names apart is unverified. If not, the users of the listed one would be in both.
+        let respelled =
+            |name: &String| !listed.contains(name) && listed.iter().any(|pool| pool.eq_ignore_ascii_case(name));
+        let named = named.iter().filter(|name| !is_default(name)).cloned();
+        let (mut unknown_pools, named): (BTreeSet<_>, BTreeSet<_>) = named.partition(respelled);
         let looks = listed.union(&named).map(|pool| async {
-            let members = self.members(pool, listed.contains(pool)).await?;
-            Ok::<_, CloudError>((pool.clone(), members))
+            let asked = if listed.contains(pool) { Asked::Listed } else { Asked::Named };
+            Ok::<_, CloudError>((pool.clone(), self.members(pool, asked).await?))
         });
         // Collected first: what borrows by way of a closure cannot be sent between threads.
         let looks: Vec<_> = looks.collect();
         let looks: Vec<_> = stream::iter(looks).buffered(CALLS_AT_ONCE).try_collect().await?;
+        let mut pools = BTreeSet::new();
         let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut unknown_pools = BTreeSet::new();
         for (pool, members) in looks {
             match members {
-                Some(members) => members.into_iter().for_each(|user| {
-                    users.entry(user).or_default().insert(pool.clone());
-                }),
+                Some(members) => {
+                    for user in members {
+                        users.entry(user).or_default().insert(pool.clone());
+                    }
+                    pools.insert(pool);
+                }
                 None if named.contains(&pool) => drop(unknown_pools.insert(pool)),
                 None => {}
             }
         }
-        Ok(ClusterUsers::Users { users, unknown_pools })
+        Ok((pools, ClusterUsers::Users { users, unknown_pools }))
     }
 
     /// The pools of the cluster's list.
@@ -129,12 +162,14 @@ impl<'a> Workload<'a> {
         Ok(pools)
     }
 
-    /// Who is in `pool`; `None` if there is no such pool. `listed`: the list of pools has just shown it.
+    /// Who is in `pool`; `None` if there is no such pool.
     ///
     /// One that was listed has vanished only if a second list lacks it. One that was not listed may be any name that
-    /// somebody has written down: what is refused about it says that there is none, and holds up nobody else. But a pool of
-    /// a logical cluster cannot be shown either, so its users are asked for once more, in case the service had failed.
-    async fn members(&self, pool: &str, listed: bool) -> Result<Option<BTreeSet<String>>, CloudError> {
+    /// somebody has written down: what is refused about it says that there is none, and holds up nobody else; nor does a
+    /// service that fails to show it. But a pool of a logical cluster cannot be shown either, so its users are asked for
+    /// once more, in case the service had failed.
+    async fn members(&self, pool: &str, asked: Asked) -> Result<Option<BTreeSet<String>>, CloudError> {
+        let listed = asked == Asked::Listed;
         if !is_segment(pool) {
             let fault = Fault::of(LIST_USERS, "not sent: the name of a resource pool does not fit into a path");
             return if listed { Err(CloudError::UnexpectedReply { fault }) } else { Ok(None) };
@@ -144,8 +179,14 @@ impl<'a> Workload<'a> {
             Err(error) if may_be_absent(&error) => error,
             Err(error) => return Err(error),
         };
-        if (listed && self.pools().await?.contains(pool)) || self.shows(pool).await? {
+        if listed && self.pools().await?.contains(pool) {
             return Err(doubt);
+        }
+        match self.shows(pool).await {
+            Ok(true) => return Err(doubt),
+            Ok(false) => {}
+            Err(error) if asked == Asked::Named && has_failed(&error) => {}
+            Err(error) => return Err(error),
         }
         if listed {
             return Ok(None);
@@ -217,7 +258,7 @@ impl Pages for UserList<'_> {
 /// Does this answer to a list of users leave open whether there is such a pool?
 fn may_be_absent(error: &CloudError) -> bool {
     match error {
-        CloudError::Unavailable { fault } => fault.code.as_deref().is_some_and(is_catch_all),
+        CloudError::Unavailable { .. } => has_failed(error),
         CloudError::Rejected { .. } | CloudError::TargetNotFound { .. } => true,
         CloudError::Throttled { .. }
         | CloudError::Unreachable { .. }

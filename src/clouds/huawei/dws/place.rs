@@ -8,9 +8,9 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Dws, Workload, is_default, wire};
+use super::{Asked, Dws, Workload, is_default, wire};
 use crate::clouds::batch::{Refusal, in_chunks};
-use crate::clouds::huawei::culprit::{about_the_principal, as_bad_as_the_look, is_worth_a_look, refusal};
+use crate::clouds::huawei::culprit::{about_the_principal, as_bad_as_the_look, explained, is_worth_a_look, refusal};
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
 use crate::clouds::huawei::request::{CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, Service, is_segment};
@@ -67,7 +67,8 @@ impl Dws {
     /// [`CloudError::Throttled`].
     ///
     /// Users leave before others join, in batches per pool. A user moves only to a pool that exists, else stays
-    /// ([`CloudError::PoolNotFound`]), and joins only after having left. In between the user is in `default_pool`.
+    /// ([`CloudError::PoolNotFound`]), and joins only after having left. In between the user is in `default_pool`. A pool
+    /// exists if the last [`Dws::users`] of the cluster showed it, whether listed or named; any other is asked for first.
     ///
     /// DWS refuses to take out a user that does not exist, and says in no documented way why it refuses. So after refusals
     /// the pools concerned are read once: where they show what was wanted, all is well.
@@ -116,7 +117,8 @@ impl Placing<'_> {
             .filter(|&index| self.results[index].is_ok())
             .filter(|&index| !self.differences[index].added.is_empty() && !self.differences[index].removed.is_empty())
             .collect();
-        let pools = movers.iter().flat_map(|&index| &self.differences[index].added).collect();
+        let pools = movers.iter().flat_map(|&index| &self.differences[index].added);
+        let pools = pools.filter(|pool| !self.dws.has_shown(workload.cluster, pool)).collect();
         let looks = look_at(workload, pools).await;
         for index in movers {
             for pool in &self.differences[index].added {
@@ -173,6 +175,7 @@ impl Placing<'_> {
         let call = Call::get(Service::Dws, action.operation(), target, self.send_by).with_body(Method::POST, &body);
         let written = self.dws.session.write(&call).await.and_then(|answer| wire::accepted(&answer));
         written.map_err(|error| {
+            let error = explained(error, "");
             refusal(if let [user] = users[..] { about_the_principal(error, pool, user) } else { error })
         })
     }
@@ -194,24 +197,30 @@ type Look = Result<Option<BTreeSet<String>>, CloudError>;
 
 /// Reads who is in these pools.
 async fn look_at<'a>(workload: &Workload<'_>, pools: BTreeSet<&'a String>) -> BTreeMap<&'a String, Look> {
-    let looks = pools.into_iter().map(|pool| async move { (pool, workload.members(pool, false).await) });
+    let looks = pools.into_iter().map(|pool| async move { (pool, workload.members(pool, Asked::Written).await) });
     let looks: Vec<_> = looks.collect();
     stream::iter(looks).buffer_unordered(CALLS_AT_ONCE).collect().await
 }
 
-/// What comes of a change that was refused, after a look at its pools.
+/// What comes of a change that was refused, after a look at its pools. Where no user has the very name, one that differs from
+/// it in case alone counts: whether the cloud tells such names apart is unverified.
 fn judge(
     user: &str,
     difference: &Difference,
     refusal: &CloudError,
     looks: &BTreeMap<&String, Look>,
 ) -> Result<(), CloudError> {
+    let mut shown = looks.values().flatten().flatten();
+    let exactly = shown.any(|users| users.contains(user));
+    let is_in = |users: &BTreeSet<String>| {
+        users.contains(user) || !exactly && users.iter().any(|other| other.eq_ignore_ascii_case(user))
+    };
     let mut now = BTreeSet::new();
     let mut unknown = false;
     for (pool, look) in looks {
         let joins = difference.added.contains(*pool);
         match look {
-            Ok(Some(users)) if users.contains(user) => drop(now.insert((*pool).clone())),
+            Ok(Some(users)) if is_in(users) => drop(now.insert((*pool).clone())),
             Ok(None) => unknown |= joins,
             Err(error) if joins || difference.removed.contains(*pool) => {
                 return Err(as_bad_as_the_look(refusal, error));

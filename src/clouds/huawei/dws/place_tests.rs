@@ -70,6 +70,28 @@ async fn who_moves_leaves_before_joining_a_pool_that_was_seen_to_exist() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pool_that_the_last_list_of_the_cluster_showed_is_known_to_exist() {
+    let script = cloud(vec![
+        ("GET queues", 200, pools(&["p1"])),
+        ("GET queues", 200, pools(&[])),
+        (USERS_P1, 200, users(&["ann"])),
+        (USERS_P2, 200, users(&[])),
+        (LEAVE_P1, 200, done()),
+        (JOIN_P2, 200, done()),
+    ]);
+    let client = dws(&script);
+    let change = [change("ann", &["p1"], &["p2"])];
+    // Named, and not listed.
+    assert!(client.users(CLUSTER, &set(&["p2"])).await.is_ok());
+    assert_eq!(kinds(&client.place(CLUSTER, &change).await), ["ok"]);
+    assert_eq!(calls(&script)[3..], [LEAVE_P1, JOIN_P2]);
+
+    assert!(client.users(CLUSTER, &set(&[])).await.is_ok());
+    assert_eq!(kinds(&client.place(CLUSTER, &change).await), ["ok"]);
+    assert_eq!(calls(&script)[6..], [USERS_P2, LEAVE_P1, JOIN_P2], "the list before the last one does not count");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_would_move_to_no_pool_stays() {
     let changes = [change("ann", &["p1"], &["p9"]), change("bob", &["p1"], &[])];
     let absent = |show: Told| vec![("GET queues/p9/users", 500, error("DWS.9999")), show, (LEAVE_P1, 200, done())];
@@ -110,6 +132,9 @@ async fn after_refusals_one_look_at_the_pools_concerned_decides() {
 
     let told = vec![(LEAVE_P1, 500, refusal()), (USERS_P1, 200, users(&["bob"]))];
     assert_eq!(place(&changes[..1], told).await.0, ["rejected"]);
+    let told = vec![(LEAVE_P1, 500, refusal()), (USERS_P1, 200, users(&["Bob"]))];
+    assert_eq!(place(&changes[..1], told).await.0, ["rejected"], "it may be the same user");
+    let changes = [change("bob", &["p1"], &[])];
     let told = vec![(LEAVE_P1, 200, json!({"workload_res_code": 103})), (USERS_P1, 200, users(&[]))];
     assert_eq!(place(&changes[..1], told).await.0, ["ok"], "a refusal with HTTP 200 is one");
 }
@@ -153,6 +178,33 @@ async fn a_user_that_the_database_does_not_know_is_told_apart() {
     let unknown = json!({"workload_res_code": 1, "workload_res_str": "ERROR: role \"ann\" does not exist"});
     let told = vec![(JOIN_P1, 500, unknown), (USERS_P1, 200, users(&[]))];
     assert_eq!(place(&[change("ann", &[], &["p1"])], told).await.0, ["principal not found"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_names_alike_the_very_name_counts() {
+    let told = || vec![(USERS_P2, 200, users(&["ann"])), (LEAVE_P1, 500, refusal()), (USERS_P1, 200, users(&["Ann"]))];
+    let looked = [change("ann", &["p1"], &[]), change("cid", &["p2"], &[])];
+    let leave_p2 = ("POST queues/p2/users/batch-delete", 500, refusal());
+    let (results, _) = place(&looked, told().into_iter().chain([leave_p2]).collect()).await;
+    assert_eq!(results, ["ok", "ok"], "ann is in the other pool, and Ann somebody else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_service_is_no_absence_for_those_who_are_written_to() {
+    let failure = |call| (call, 500, error("DWS.9999"));
+    let told = vec![failure(LEAVE_P1), failure(USERS_P1), failure("GET queues/p1")];
+    assert_eq!(place(&[change("ann", &["p1"], &[])], told).await.0, ["unavailable"]);
+    let told = vec![failure(JOIN_P1), failure(USERS_P1), failure("GET queues/p1")];
+    assert_eq!(place(&[change("ann", &[], &["p1"])], told).await.0, ["unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_a_reason_says_so() {
+    let script = cloud(vec![(LEAVE_P1, 500, refusal()), (USERS_P1, 200, users(&["ann"]))]);
+    let results = dws(&script).place(CLUSTER, &[change("ann", &["p1"], &[])]).await;
+    let words = results[0].as_ref().map_err(ToString::to_string);
+    let expected = "the cloud refused: take users out of a resource pool: no reason given (HTTP 500, 1)";
+    assert_eq!(words, Err(expected.to_owned()));
 }
 
 /// A cloud that refuses calls with a user called `bad…`, in these words.

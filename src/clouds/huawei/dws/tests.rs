@@ -239,13 +239,14 @@ async fn a_named_pool_is_unknown_only_if_it_is_neither_shown_nor_has_users() {
         (failure(), (500, json!({"workload_res_code": -1}))),
         ((400, error("DWS.0001")), (400, error("DWS.0001"))),
         ((404, error("DWS.0047")), (500, no_pool())),
+        (failure(), failure()),
     ] {
         let (result, _) = list(&["p9"], told(users.clone(), show)).await;
         assert_eq!(result, Ok(listed(&[("ann", &["p1"])], &["p9"])), "{users:?}");
     }
     for (users, show, expected) in [
         (failure(), shown(), "unavailable"),
-        (failure(), failure(), "unavailable"),
+        (failure(), (500, json!({})), "unavailable"),
         (failure(), (403, error("DWS.0015")), "access denied"),
         (failure(), (200, json!({"workload_queue": {"queue_name": "other"}})), "unexpected reply"),
         ((400, error("DWS.0001")), shown(), "rejected"),
@@ -255,6 +256,14 @@ async fn a_named_pool_is_unknown_only_if_it_is_neither_shown_nor_has_users() {
     ] {
         assert_eq!(kind(&list(&["p9"], told(users.clone(), show)).await.0), expected, "{users:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_differs_from_a_listed_one_in_case_alone_is_unknown_and_not_asked_for() {
+    let told = vec![("GET queues", 200, pools(&["p1"])), ("GET queues/p1/users", 200, users(&["ann"]))];
+    let (result, calls) = list(&["P1", "p1"], told).await;
+    assert_eq!(result, Ok(listed(&[("ann", &["p1"])], &["P1"])));
+    assert_eq!(calls, ["GET queues", "GET queues/p1/users"]);
 }
 
 #[tokio::test(start_paused = true)]
