@@ -60,6 +60,17 @@ impl Accounts {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Some account has its credentials in this Secret.
+    pub(crate) fn holds_credentials(&self, secret: &ObjectKey) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|(key, account)| match account {
+            Known::Spec { spec, .. } => {
+                key.namespace == secret.namespace && spec.secret() == Some(secret.name.as_str())
+            }
+            Known::Undecodable(_) => false,
+        })
+    }
+
     fn known(&self, key: &ObjectKey) -> Result<(Arc<CloudAccountSpec>, String), Problem> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(key) {

@@ -16,7 +16,7 @@ use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
 use super::report::words;
 use crate::clouds::CloudError;
-use crate::plan::Standing;
+use crate::plan::{Access, Standing};
 
 /// Reads of claims in flight at once in one pass.
 const CONCURRENT_READS: usize = 32;
@@ -63,11 +63,14 @@ impl<K: AccessKind> Pass<'_, K> {
             }
         };
         let details = part.change.supplier.and_then(|claim| principal.members[claim].located.claim.as_ref());
+        let live = planned.states.iter().filter(|state| state.standing() == Standing::Live);
+        let asked: Access = live.flat_map(|state| &state.wanted & &state.owned).collect();
         let change = Change {
             principal: principal.name.clone(),
             before: part.change.before.clone(),
             after: part.change.after.clone(),
             details: details.map(|claim| claim.details.clone()),
+            unseen: &self.memory().landing.unseen(&principal.name) & &asked,
             secret: part.supply.as_ref().map(|supply| supply.value.clone()),
         };
         Some(Write { principal: at, part, change })
@@ -122,7 +125,7 @@ impl<K: AccessKind> Pass<'_, K> {
         };
         let until = Instant::now() + self.engine.settings.in_flight_window;
         for write in &writes {
-            self.memory().sending(&write.change.principal, &write.part.change, until);
+            self.memory().landing.sending(&write.change.principal, &write.part.change, until);
             principals[write.principal].written = true;
         }
         let (parts, changes): (Vec<_>, Vec<_>) = writes.into_iter().map(|write| (write.part, write.change)).unzip();
@@ -134,15 +137,15 @@ impl<K: AccessKind> Pass<'_, K> {
             let mut memory = self.memory();
             match result {
                 Ok(()) => {
-                    memory.answered(&change.principal, &part.change, until);
-                    memory.succeeded(&change.principal, &part);
+                    memory.landing.accepted(&change.principal, &part.change, until, now);
+                    memory.succeeded(&change.principal, &part, now, self.engine.sure_from);
                 }
                 Err(error) => {
                     doubtful |= matches!(error, CloudError::CredentialsRejected { .. });
                     if may_have_landed(&error) {
-                        memory.unsure_of(&change.principal, &part);
+                        memory.unsure_of(&change.principal, &part, until);
                     } else {
-                        memory.refused(&change.principal, &part.change, until);
+                        memory.landing.refused(&change.principal, &part.change, until);
                     }
                     let (trouble, random) = (Trouble::from(&error), (self.engine.settings.random)());
                     memory.failed(&change.principal, &part, trouble, now, random);

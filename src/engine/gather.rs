@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use kube::Resource;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::Engine;
 use super::accounts::Accounts;
@@ -78,6 +79,10 @@ impl<K: AccessKind> Member<K> {
         let age = drift_interval.unwrap_or(engine.settings.drift_interval) / 2;
         let read = engine.secrets.get_younger(&key, age, &needed_by).await;
         let supplied = read.and_then(|secret| {
+            if engine.accounts.holds_credentials(&key) {
+                let message = format!("Secret {} holds the credentials of a CloudAccount: name another", key.name);
+                return Err(Problem::new(Outcome::InvalidSpec, message));
+            }
             let value = secret.required(&named.key)?;
             let invalid = |invalid| Problem::new(Outcome::InvalidSpec, format!("Secret {}: {invalid}", key.name));
             K::check_secret(value.expose_secret()).map_err(invalid)?;
@@ -86,6 +91,10 @@ impl<K: AccessKind> Member<K> {
         });
         match supplied {
             Ok(supply) => self.supply = Some(supply),
+            // Of an account nothing is wrong.
+            Err(problem) if problem.outcome == Outcome::AccountNotReady => {
+                self.located.problem = Some(Problem { outcome: Outcome::SecretNotFound, ..problem });
+            }
             Err(problem) => self.located.problem = Some(problem),
         }
     }
@@ -104,8 +113,9 @@ impl<K: AccessKind> Member<K> {
         if let Some(problem) = &self.located.problem {
             return Some(problem.clone().into());
         }
-        let account = || self.account().and_then(|account| observation.trouble(account)).cloned();
-        account().or_else(|| observation.unknown_of(&self.wanted()).map(Trouble::from))
+        let account = self.account().and_then(|account| observation.trouble(account)).cloned();
+        let wanted = || Some(self.wanted()).filter(|_| !self.entry.deleting);
+        account.or_else(|| observation.unknown_of(&wanted()?).map(Trouble::from))
     }
 
     /// The claim as the rule sees it. `last_set` is what this process last set for the principal.
@@ -117,6 +127,8 @@ impl<K: AccessKind> Member<K> {
     ) -> ClaimState {
         let entry = &self.entry;
         let frozen = self.trouble(observation).is_some();
+        // A row under another spelling may be somebody else's: it is not taken over.
+        let takes_over = !entry.status().owned.is_empty() || observation.spells(&self.located.principal);
         ClaimState {
             age: (entry.created, entry.key.to_string()),
             wanted: self.wanted(),
@@ -124,7 +136,7 @@ impl<K: AccessKind> Member<K> {
             deleting: entry.deleting,
             finalizer: entry.has_finalizer(),
             owned: entry.status().owned.iter().cloned().collect(),
-            adopt: may_adopt && entry.adopts(),
+            adopt: may_adopt && takes_over && entry.adopts(),
             retain: entry.retains(),
             rotated: self.is_rotated(last_set),
         }
@@ -134,11 +146,7 @@ impl<K: AccessKind> Member<K> {
     fn is_rotated(&self, last_set: Option<&LastSet>) -> bool {
         self.supply.as_ref().is_some_and(|supply| {
             let recorded = self.entry.status().secret_version.as_deref() == Some(&*supply.version);
-            match last_set {
-                Some(LastSet::Unsure) => true,
-                Some(LastSet::This(last)) => !recorded && !last.is_as_good_as(supply),
-                None => !recorded,
-            }
+            last_set.map_or(!recorded, |last| last.is_outdated_by(supply, recorded, Instant::now()))
         })
     }
 

@@ -83,10 +83,20 @@ pub struct Change<D> {
     pub before: Access,
     /// What it shall show. The same as before when only the secret is to be set.
     pub after: Access,
+    /// What was added before, was carried out, and is not in the list yet.
+    pub unseen: Access,
     /// From the claim that supplies them; `None` when access is only removed.
     pub details: Option<D>,
     /// The value of the supplier's Secret, when it is to be set.
     pub secret: Option<SecretString>,
+}
+
+impl<D> Change<D> {
+    /// What a write that replaces the whole entry has to say.
+    #[must_use]
+    pub fn replacement(&self) -> Access {
+        &self.after | &self.unseen
+    }
 }
 
 /// The spec asks for something that no cloud has; says what and what to write instead.

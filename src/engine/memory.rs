@@ -1,24 +1,22 @@
-//! What the engine remembers of a target between passes: writes that may still land, and failures to be patient with.
+//! What the engine remembers of a target between passes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
 use super::gather::Supply;
+use super::landing::Landing;
 use super::parts::Part;
 use super::reaction::Trouble;
-use crate::plan::{self, Access};
+use crate::plan::Access;
 
 /// What the engine remembers of one target.
 #[derive(Debug, Default)]
 pub(crate) struct TargetMemory {
-    /// Principal → string → until when its addition may still land.
-    pending: BTreeMap<String, BTreeMap<String, Instant>>,
-    /// Principal → string → until when each removal of it that was not answered may still land.
-    removing: BTreeMap<String, BTreeMap<String, BTreeSet<Instant>>>,
+    /// Writes as lists show them.
+    pub(crate) landing: Landing,
     /// Principal → what was last set for it beside the access.
     supplied: BTreeMap<String, LastSet>,
     /// Principal and account → what failed last.
@@ -27,17 +25,41 @@ pub(crate) struct TargetMemory {
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
     pub(crate) waits: u32,
-    /// Passes in a row in which a claim lacked its Secret, or what it names on the target.
-    pub(crate) lacking: u32,
+    /// Which claims lacked their Secret, or what they name on the target, and in how many passes in a row.
+    lacking: (BTreeSet<String>, u32),
+    /// A list has shown two names that differ in case alone.
+    pub(crate) tells_case: bool,
+    /// When the first change failed: pauses are counted from then.
+    begun: Option<Instant>,
 }
+
+/// A pause ends up to so much of itself later, together with others.
+const GRID: u64 = 4;
 
 /// What this process last set for a principal beside the access.
 #[derive(Debug, Clone)]
-pub(crate) enum LastSet {
-    /// The cloud said that it took this.
-    This(Supply),
-    /// The cloud's answer was lost, or says that somebody else may have been there.
-    Unsure,
+pub(crate) struct LastSet {
+    /// What the cloud said last that it took; nothing if its answer was lost, or left open whose account it is.
+    taken: Option<Supply>,
+    /// Until then something that was sent before may land over it.
+    doubt: Option<Instant>,
+}
+
+impl LastSet {
+    /// This is to be set: another value was taken, or what was sent before may have landed over it. `recorded`: the claim's
+    /// status says that it was set.
+    pub(crate) fn is_outdated_by(&self, supply: &Supply, recorded: bool, now: Instant) -> bool {
+        match (&self.taken, self.doubt) {
+            (None, _) => true,
+            (Some(_), Some(doubt)) if doubt <= now => true,
+            (Some(taken), _) => !recorded && !taken.is_as_good_as(supply),
+        }
+    }
+
+    /// The cloud has this, and will keep it.
+    pub(crate) fn is_surely(&self, supply: &Supply) -> bool {
+        self.doubt.is_none() && self.taken.as_ref().is_some_and(|taken| taken.is_as_good_as(supply))
+    }
 }
 
 /// A part of a change that failed, and until when the same is not tried again. Another one is tried at once.
@@ -45,8 +67,8 @@ pub(crate) enum LastSet {
 pub(crate) struct Failure {
     pub(crate) added: Access,
     pub(crate) removed: Access,
-    /// The version of the Secret whose value was to be set.
-    supplied: Option<Arc<str>>,
+    /// What was to be set beside the access.
+    supplied: Option<Supply>,
     pub(crate) trouble: Trouble,
     /// How often in a row it has failed before.
     attempts: u32,
@@ -61,118 +83,47 @@ impl Failure {
 }
 
 impl TargetMemory {
-    /// A change is about to be sent: it may land until then. What is removed is no longer expected to appear; anything
-    /// else that is expected stays so, whatever this change is about.
-    pub(crate) fn sending(&mut self, principal: &str, change: &plan::Change, until: Instant) {
-        let pending = self.pending.entry(principal.to_owned()).or_default();
-        pending.extend(change.after.difference(&change.before).map(|string| (string.clone(), until)));
-        let removing = self.removing.entry(principal.to_owned()).or_default();
-        for string in change.before.difference(&change.after) {
-            pending.remove(string);
-            removing.entry(string.clone()).or_default().insert(until);
-        }
-    }
-
-    /// The cloud answered a change sent until then: its removals were carried out, or will not be.
-    pub(crate) fn answered(&mut self, principal: &str, change: &plan::Change, until: Instant) {
-        let Some(removing) = self.removing.get_mut(principal) else { return };
-        for string in change.before.difference(&change.after) {
-            if let Some(sent) = removing.get_mut(string) {
-                sent.remove(&until);
-            }
-        }
-    }
-
-    /// The cloud refused a change sent until then: nothing of it will land.
-    pub(crate) fn refused(&mut self, principal: &str, change: &plan::Change, until: Instant) {
-        self.answered(principal, change, until);
-        let Some(pending) = self.pending.get_mut(principal) else { return };
-        for string in change.after.difference(&change.before) {
-            if pending.get(string) == Some(&until) {
-                pending.remove(string);
-            }
-        }
-    }
-
-    /// A complete list was read: what it shows has landed, and what was overdue when it began never will.
-    pub(crate) fn saw(&mut self, shown: impl Fn(&str) -> Access, began: Instant) {
-        self.pending.retain(|principal, strings| {
-            let shown = shown(principal);
-            strings.retain(|string, until| *until > began && !shown.contains(string));
-            !strings.is_empty()
-        });
-        self.removing.retain(|_, strings| {
-            strings.retain(|_, sent| {
-                sent.retain(|until| *until > began);
-                !sent.is_empty()
-            });
-            !strings.is_empty()
-        });
-    }
-
-    /// What the plan is told.
-    pub(crate) fn of(&self, principal: &str, sure: bool) -> plan::Memory {
-        let pending = self.pending.get(principal).into_iter().flat_map(BTreeMap::keys).cloned().collect();
-        let removing = self.removing.get(principal).into_iter().flatten();
-        let removing = removing.filter(|(_, sent)| !sent.is_empty()).map(|(string, _)| string.clone()).collect();
-        plan::Memory { pending, removing, sure }
-    }
-
-    /// Nothing sent for a principal is still awaited.
-    pub(crate) fn is_quiet(&self, principal: &str) -> bool {
-        let memory = self.of(principal, true);
-        memory.pending.is_empty() && memory.removing.is_empty()
-    }
-
-    /// Until when anything may still land.
-    fn awaited(&self) -> impl Iterator<Item = Instant> {
-        let pending = self.pending.values().flat_map(BTreeMap::values);
-        let removing = self.removing.values().flat_map(BTreeMap::values).flatten();
-        pending.chain(removing).copied()
-    }
-
-    /// Nothing of it matters to a later pass.
-    pub(crate) fn is_idle(&self, now: Instant) -> bool {
-        self.awaited().all(|until| until <= now)
-    }
-
-    /// Something sent was neither seen nor given up.
-    pub(crate) fn awaits(&self) -> bool {
-        self.awaited().next().is_some()
-    }
-
-    /// When the first write from now on stops being awaited.
-    pub(crate) fn next_overdue(&self, now: Instant) -> Option<Instant> {
-        self.awaited().filter(|until| *until > now).min()
+    /// These claims lack something. Returns in how many passes before this one they did, if no other does.
+    pub(crate) fn lack(&mut self, claims: BTreeSet<String>) -> Option<u32> {
+        let passes = if claims.is_subset(&self.lacking.0) { self.lacking.1 } else { 0 };
+        let lacking = !claims.is_empty();
+        self.lacking = (claims, passes + 1);
+        lacking.then_some(passes)
     }
 
     /// A part of a change failed. The pause grows while it fails again; `random` in 0..1 spreads it.
     pub(crate) fn failed(&mut self, principal: &str, part: &Part, trouble: Trouble, now: Instant, random: f64) {
+        self.begun.get_or_insert(now);
         let before = self.standing_failure(principal, part);
         let attempts = before.map_or(0, |failure| failure.attempts + u32::from(trouble.counts));
         let failure = Failure {
             added: part.change.added(),
             removed: part.change.removed(),
-            supplied: part.version(),
-            until: now + trouble.pause(attempts, random),
+            supplied: part.supply.clone(),
+            until: self.together(now + trouble.pause(attempts, random), now),
             trouble,
             attempts,
         };
         self.failures.insert((principal.to_owned(), part.account.clone()), failure);
     }
 
-    /// What an account wrote for a principal succeeded.
-    pub(crate) fn succeeded(&mut self, principal: &str, part: &Part) {
+    /// What an account wrote for a principal succeeded. `sure_from`: nothing that a predecessor of this process has sent can
+    /// land later.
+    pub(crate) fn succeeded(&mut self, principal: &str, part: &Part, now: Instant, sure_from: Instant) {
         self.failures.remove(&(principal.to_owned(), part.account.clone()));
-        if let Some(supply) = &part.supply {
-            self.supplied.insert(principal.to_owned(), LastSet::This(supply.clone()));
-        }
+        let Some(supply) = &part.supply else { return };
+        let before = self.supplied.get(principal).and_then(|last| last.doubt);
+        // Nobody has set the password of an account that was not there.
+        let predecessor = Some(sure_from).filter(|_| !part.change.before.is_empty());
+        let doubt = before.max(predecessor).filter(|doubt| *doubt > now);
+        self.supplied.insert(principal.to_owned(), LastSet { taken: Some(supply.clone()), doubt });
     }
 
-    /// A part that may have been carried out, or not: what it was to set beside the access is to be set again.
-    pub(crate) fn unsure_of(&mut self, principal: &str, part: &Part) {
+    /// A part sent until then that may have been carried out, or not: what it was to set beside the access is to be set
+    /// again.
+    pub(crate) fn unsure_of(&mut self, principal: &str, part: &Part, until: Instant) {
         if part.supply.is_some() {
-            self.supplied.insert(principal.to_owned(), LastSet::Unsure);
+            self.supplied.insert(principal.to_owned(), LastSet { taken: None, doubt: Some(until) });
         }
     }
 
@@ -196,14 +147,27 @@ impl TargetMemory {
         let same = |failure: &&Failure| {
             failure.added == part.change.added()
                 && failure.removed == part.change.removed()
-                && failure.supplied == part.version()
+                && match (&failure.supplied, &part.supply) {
+                    (Some(tried), Some(supply)) => tried.is_as_good_as(supply),
+                    (tried, supply) => tried.is_none() && supply.is_none(),
+                }
         };
         self.failure(principal, &part.account).filter(same)
     }
 
-    /// When the first failed change may be tried again from now on.
+    /// When the first failed change may be tried again from now on, or the first value that is in doubt is to be set again.
     pub(crate) fn next_retry(&self, now: Instant) -> Option<Instant> {
-        self.failures.values().map(|failure| failure.until).filter(|until| *until > now).min()
+        let doubts = self.supplied.values().filter_map(|last| last.doubt);
+        self.failures.values().map(|failure| failure.until).chain(doubts).filter(|until| *until > now).min()
+    }
+
+    /// A time a little later, at which others are tried again, too: each try costs the target two lists, whoever it is for.
+    fn together(&self, until: Instant, now: Instant) -> Instant {
+        let pause = until.saturating_duration_since(now).as_secs();
+        let grid = Duration::from_secs((pause / GRID).checked_ilog2().map_or(0, |log| 1 << log));
+        let Some(begun) = self.begun.filter(|_| !grid.is_zero()) else { return until };
+        let late = until.saturating_duration_since(begun).as_nanos() % grid.as_nanos();
+        if late == 0 { until } else { until + grid - Duration::from_nanos(u64::try_from(late).unwrap_or_default()) }
     }
 
     /// Forgets the failures of principals that nobody asks for any more, and what was set for them. What may still land

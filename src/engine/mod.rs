@@ -11,7 +11,7 @@
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
 //! | `report`, `status`, `events` | how claims rest, in words, conditions and events |
-//! | `memory`, `reaction` | what is remembered between passes, and patience with failures |
+//! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
 mod accounts;
@@ -21,6 +21,7 @@ mod events;
 mod gather;
 mod group;
 mod kind;
+mod landing;
 mod memory;
 mod objects;
 mod observe;
@@ -272,7 +273,7 @@ impl<K: AccessKind> Engine<K> {
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         memories.retain(|group, memory| {
             let running = Arc::strong_count(memory) > 1;
-            let idle = memory.lock().unwrap_or_else(PoisonError::into_inner).is_idle(now);
+            let idle = memory.lock().unwrap_or_else(PoisonError::into_inner).landing.is_idle(now);
             running || !idle || !self.store.is_empty(group)
         });
     }

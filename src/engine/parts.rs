@@ -1,7 +1,5 @@
 //! Which account writes which part of a change: nobody is granted or denied anything with a key that is not theirs to use.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
@@ -24,15 +22,11 @@ impl Part {
     pub(crate) fn is_removal(&self) -> bool {
         self.change.added().is_empty() && self.supply.is_none()
     }
-
-    /// The version of the Secret whose value is to be set.
-    pub(crate) fn version(&self) -> Option<Arc<str>> {
-        self.supply.as_ref().map(|supply| Arc::clone(&supply.version))
-    }
 }
 
 impl<K: AccessKind> Pass<'_, K> {
-    /// The part of a change to write now: the first whose last try did not just fail. Without one, when to try again.
+    /// The part of a change to write now: the first whose last try did not just fail, nor just succeed, as lists may lag.
+    /// Without one, when to try again.
     pub(crate) fn next_part(
         &self,
         principal: &Principal<K>,
@@ -41,9 +35,16 @@ impl<K: AccessKind> Pass<'_, K> {
     ) -> Result<Part, Option<Instant>> {
         let (now, mut retry) = (Instant::now(), None::<Instant>);
         for part in self.parts(principal, states, change) {
-            match self.memory().standing_failure(&principal.name, &part).map(|failure| failure.until) {
+            let memory = self.memory();
+            let failed = memory.standing_failure(&principal.name, &part).map(|failure| failure.until);
+            let settles =
+                || memory.landing.settles(&principal.name, &part.change.removed(), now).filter(|_| part.is_removal());
+            match failed.or_else(settles) {
                 Some(until) if until > now => retry = Some(retry.map_or(until, |retry| retry.min(until))),
-                _ => return Ok(part),
+                _ => {
+                    drop(memory);
+                    return Ok(part);
+                }
             }
         }
         Err(retry)

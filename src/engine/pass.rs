@@ -76,8 +76,9 @@ impl<K: AccessKind> Pass<'_, K> {
         let troubled = self.observation.troubles().next().is_some();
         {
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            self.observation.learn_case(&mut memory.tells_case);
             if self.observation.is_known() {
-                memory.saw(|principal| self.observation.access(principal), began);
+                memory.landing.saw(|principal| self.observation.access(principal), self.observation.unknown(), began);
             }
             memory.failed_looks = if troubled { self.failed_before.saturating_add(1) } else { 0 };
             self.failed_looks = memory.failed_looks;
@@ -131,7 +132,7 @@ impl<K: AccessKind> Pass<'_, K> {
         if self.observation.is_known() {
             // What is on its way is not done yet.
             let done = |principal: &&Principal<K>| {
-                self.plan(principal).plan.change.is_none() && self.memory().is_quiet(&principal.name)
+                self.plan(principal).plan.change.is_none() && self.memory().landing.is_quiet(&principal.name)
             };
             principals.iter().filter(done).for_each(|principal| self.memory().forgive(&principal.name));
         }
@@ -144,15 +145,16 @@ impl<K: AccessKind> Pass<'_, K> {
             });
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         // What is overdue by now is forgotten by the next list that begins after.
-        let awaited = self.observation.is_known() && memory.awaits();
+        let awaited = self.observation.is_known() && memory.landing.awaits();
         let wait = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
         let waits = unsettled || awaited || self.observation.is_gone();
         self.look.at(waits.then(|| now + growing(wait, memory.waits)));
         memory.waits = if waits { memory.waits + 1 } else { 0 };
-        let lacking = members().any(|member| member.lacks_something(&self.observation));
-        self.look.at(lacking.then(|| now + growing(LACKING_WAIT, memory.lacking)));
-        memory.lacking = if lacking { memory.lacking + 1 } else { 0 };
-        self.look.at(memory.next_overdue(now));
+        let lacking = members().filter(|member| member.lacks_something(&self.observation));
+        let passes = memory.lack(lacking.map(|member| member.entry.uid.clone()).collect());
+        self.look.at(passes.map(|passes| now + growing(LACKING_WAIT, passes)));
+        self.look.at(memory.landing.next_overdue(now));
+        self.look.at(memory.landing.next_believed(self.engine.settings.stalled_after, now));
         self.look.at(memory.next_retry(now));
         if waits_for_predecessor && self.engine.sure_from > now {
             self.look.at(Some(self.engine.sure_from));

@@ -20,6 +20,10 @@ pub(crate) struct Told<'a, K: AccessKind> {
     pub(crate) failures: &'a [Option<Failure>],
     /// What this process last set for the principal beside the access.
     pub(crate) last_set: Option<&'a LastSet>,
+    /// What of the claims' own the target has not known for long.
+    pub(crate) doubt: &'a Access,
+    /// Lists lag behind what the cloud has accepted: a refusal may only say so.
+    pub(crate) lags: bool,
     pub(crate) observation: &'a Observation<K>,
 }
 
@@ -48,10 +52,7 @@ impl<K: AccessKind> Told<'_, K> {
     /// The Secret whose value is in the cloud for a claim: what was just set, or what its status remembers. Of one that has
     /// given way nothing is, for another one supplies now.
     fn secret_version(&self, index: usize, member: &Member<K>) -> Option<String> {
-        let is_set = |supply: &&Supply| match self.last_set {
-            Some(LastSet::This(last)) => last.is_as_good_as(supply),
-            Some(LastSet::Unsure) | None => false,
-        };
+        let is_set = |supply: &&Supply| self.last_set.is_some_and(|last| last.is_surely(supply));
         let set = member.supply.as_ref().filter(is_set);
         match &self.plan.verdicts[index] {
             Verdict::Conflict { .. } => None,
@@ -99,7 +100,9 @@ impl<K: AccessKind> Told<'_, K> {
     fn why(&self, index: usize, member: &Member<K>) -> (Outcome, String, Option<String>) {
         let of = |trouble: Trouble| (trouble.outcome, trouble.message, trouble.request_id);
         let say = |outcome: Outcome, message: String| (outcome, message, None);
-        let failure = self.failures[index].as_ref();
+        let refused =
+            |failure: &&Failure| matches!(failure.trouble.outcome, Outcome::Rejected | Outcome::PrincipalNotFound);
+        let failure = self.failures[index].as_ref().filter(|failure| !(self.lags && refused(failure)));
         let failed = || failure.map(|failure| of(failure.trouble.clone()));
         match &self.plan.verdicts[index] {
             Verdict::Granted if self.takes_from(index) => {
@@ -121,6 +124,7 @@ impl<K: AccessKind> Told<'_, K> {
                 let trouble = || member.trouble(self.observation).map(of);
                 failed().or_else(trouble).unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
+            Verdict::Unknown if !self.doubt.is_empty() => say(Outcome::Progressing, self.doubting()),
             Verdict::Frozen | Verdict::Unknown => {
                 let trouble = member.trouble(self.observation).map(|trouble| {
                     // What the cloud said to a change tells more than that nothing can be read for the same reason.
@@ -179,9 +183,11 @@ impl<K: AccessKind> Told<'_, K> {
                  this object will not revoke anything"
             );
         }
+        let supplies = self.principal.members[index].supply.is_some();
+        let unset = if supplies { ", and what the Secret holds was not set" } else { "" };
         format!(
-            "{name} already held {} on {place}, granted by others: deleting this object will not revoke it; to make it \
-             this object's own, set adoptionPolicy to Adopt",
+            "{name} already held {} on {place}, granted by others: deleting this object will not revoke it{unset}; to make \
+             it this object's own, set adoptionPolicy to Adopt",
             words(&self.states[index].wanted)
         )
     }
@@ -215,6 +221,15 @@ impl<K: AccessKind> Told<'_, K> {
             &state.owned - &state.wanted
         };
         format!("revoking {} from {name} on {place}, waiting until the cloud no longer shows it", words(&surplus))
+    }
+
+    fn doubting(&self) -> String {
+        format!(
+            "{} no longer knows {}, and does not show {}: if that stays so for some minutes, it is believed to be gone",
+            self.place(),
+            words(self.doubt),
+            self.principal.name
+        )
     }
 
     fn setting(&self) -> String {

@@ -17,7 +17,7 @@ use super::pass::Pass;
 use super::report::Told;
 use super::status::{self, Rest};
 use crate::api::{AccessStatus, ConditionStatus, ConditionType, FINALIZER};
-use crate::plan::{Access, Plan, Step, Verdict};
+use crate::plan::{Access, ClaimState, Observed, Plan, Step, Verdict};
 
 /// Kubernetes patches in flight at once in one pass.
 const CONCURRENT_PATCHES: usize = 32;
@@ -217,11 +217,14 @@ impl<K: AccessKind> Pass<'_, K> {
     pub(crate) fn plan(&self, principal: &Principal<K>) -> Planned {
         let (memory, last_set) = {
             let memory = self.memory();
-            (memory.of(&principal.name, self.sure), memory.last_set(&principal.name).cloned())
+            (memory.landing.of(&principal.name, self.sure), memory.last_set(&principal.name).cloned())
         };
         let state = |member: &Member<K>| member.state(&self.observation, self.may_adopt, last_set.as_ref());
         let states: Vec<_> = principal.members.iter().map(state).collect();
-        let observed = self.observation.of(&principal.name);
+        let doubt = self.doubt(&states);
+        let seen = self.observation.of(&principal.name);
+        let is_hidden = !doubt.is_empty() && seen == Observed::Access(Access::new());
+        let observed = if is_hidden { Observed::Unknown } else { seen };
         let plan = Plan::new(&crate::plan::Situation {
             exclusive: K::EXCLUSIVE,
             claims: &states,
@@ -230,7 +233,14 @@ impl<K: AccessKind> Pass<'_, K> {
         });
         let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
         let failures = (0..states.len()).map(failure).collect();
-        Planned { states, observed, plan, failures, last_set }
+        let lags = self.memory().landing.lags(&principal.name);
+        Planned { states, observed, plan, failures, last_set, doubt, lags }
+    }
+
+    /// What of the claims' own the target has not known for long: its absence is not believed yet.
+    fn doubt(&self, states: &[ClaimState]) -> Access {
+        let owned: Access = states.iter().flat_map(|state| &state.owned).cloned().collect();
+        self.memory().landing.doubtful(&owned, self.engine.settings.stalled_after, Instant::now())
     }
 
     pub(crate) fn told<'a>(&'a self, principal: &'a Principal<K>, planned: &'a Planned) -> Told<'a, K> {
@@ -243,6 +253,8 @@ impl<K: AccessKind> Pass<'_, K> {
             plan: &planned.plan,
             failures: &planned.failures,
             last_set: planned.last_set.as_ref(),
+            doubt: &planned.doubt,
+            lags: planned.lags,
             observation: &self.observation,
         }
     }
@@ -255,11 +267,15 @@ fn instant_of(at: Timestamp, now: Timestamp) -> Instant {
 
 /// One principal's plan, with what it was made of.
 pub(crate) struct Planned {
-    pub(crate) states: Vec<crate::plan::ClaimState>,
-    pub(crate) observed: crate::plan::Observed,
+    pub(crate) states: Vec<ClaimState>,
+    pub(crate) observed: Observed,
     pub(crate) plan: Plan,
     pub(crate) failures: Vec<Option<Failure>>,
     pub(crate) last_set: Option<LastSet>,
+    /// What of the claims' own the target has not known for long.
+    pub(crate) doubt: Access,
+    /// Lists lag behind what the cloud has accepted.
+    pub(crate) lags: bool,
 }
 
 /// What is told when a status changes: only that the object rests differently, and nothing of work under way.

@@ -144,7 +144,12 @@ impl AccessKind for Queues {
             .map(|change| Authorization {
                 user: change.principal.clone(),
                 before: change.before.clone(),
-                after: change.after.clone(),
+                // What both adds and removes replaces all.
+                after: if change.before.is_subset(&change.after) || change.after.is_subset(&change.before) {
+                    change.after.clone()
+                } else {
+                    change.replacement()
+                },
             })
             .collect();
         client.authorize(queue, &authorizations).await

@@ -171,7 +171,8 @@ impl AccessKind for Workspaces {
         let membership = |change: &Change<Identity>| Membership {
             id: change.principal.clone(),
             before: change.before.clone(),
-            after: change.after.clone(),
+            // Whoever is a member gets all roles anew.
+            after: if change.before.is_empty() { change.after.clone() } else { change.replacement() },
             identity: change.details.clone(),
         };
         client.change(workspace, &changes.iter().map(membership).collect::<Vec<_>>()).await
