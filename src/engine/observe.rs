@@ -35,6 +35,8 @@ enum Seen {
 struct Rows {
     exact: BTreeMap<String, Row>,
     folded: HashMap<String, Option<String>>,
+    /// The service tells apart names that differ in case alone.
+    tells_case: bool,
 }
 
 impl Rows {
@@ -44,13 +46,18 @@ impl Rows {
             let alike = folded.entry(name.to_ascii_lowercase());
             alike.and_modify(|only| *only = None).or_insert_with(|| Some(name.clone()));
         }
-        Self { exact, folded }
+        let tells_case = folded.values().any(Option::is_none);
+        Self { exact, folded, tells_case }
     }
 
     /// A principal's row: under its own name, else under the only name that differs from it in case alone. Whether the
-    /// services tell such names apart is not known; if they do not, a row overlooked would be access forgotten.
+    /// services tell such names apart is not known until one shows two; if they do not, a row overlooked would be access
+    /// forgotten.
     fn find(&self, principal: &str) -> Option<(&String, &Row)> {
         self.exact.get_key_value(principal).or_else(|| {
+            if self.tells_case {
+                return None;
+            }
             let name = self.folded.get(&principal.to_ascii_lowercase())?.as_ref()?;
             self.exact.get_key_value(name)
         })
@@ -98,6 +105,14 @@ impl<K: AccessKind> Observation<K> {
         }
     }
 
+    /// Learns whether the service tells apart names that differ in case alone, or heeds what was learned before.
+    pub(crate) fn learn_case(&mut self, tells_case: &mut bool) {
+        if let Seen::Rows(rows) = &mut self.seen {
+            rows.tells_case |= *tells_case;
+            *tells_case = rows.tells_case;
+        }
+    }
+
     /// A complete list was read, or the target is known to be gone.
     pub(crate) fn is_known(&self) -> bool {
         !matches!(self.seen, Seen::Nothing)
@@ -114,6 +129,11 @@ impl<K: AccessKind> Observation<K> {
 
     pub(crate) fn trouble(&self, account: &ObjectKey) -> Option<&Trouble> {
         self.troubles.get(account)
+    }
+
+    /// What claims name and the target does not know.
+    pub(crate) fn unknown(&self) -> &Access {
+        &self.unknown
     }
 
     /// The problem of who wants something that the target does not know.
