@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::api::{GetParams, Request};
+use kube::{Client, Resource};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -49,7 +50,7 @@ impl SecretData {
     /// A secret value that has to be there.
     pub(crate) fn required(&self, key: &str) -> Result<SecretString, Problem> {
         let missing =
-            || Problem::new(Outcome::SecretNotFound, format!("Secret {} has no key {key}: add it", self.name));
+            || Problem::new(Outcome::SecretNotFound, format!("Secret {} has no key {key}, or a blank one", self.name));
         self.secret(key)?.ok_or_else(missing)
     }
 
@@ -58,6 +59,12 @@ impl SecretData {
         text.map_err(|_| Problem::not_ready(format!("key {key} of Secret {} is not UTF-8 text", self.name)))
     }
 }
+
+/// How long a Secret is used as it was last read while the API server does not say what it is now.
+const LAST_GOOD: Duration = Duration::from_mins(5);
+
+/// How long all who ask share one failure to read a Secret.
+const FAILED: Duration = Duration::from_secs(1);
 
 /// Reads Secrets. Many who ask for one at a time read it once.
 pub(crate) struct Secrets {
@@ -75,8 +82,76 @@ struct Slots {
     swept: Instant,
 }
 
-/// What was last read of one Secret, and when; locked while it is being read.
-type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<SecretData>)>>>;
+/// What is known of one Secret; locked while it is being read.
+type Slot = Arc<tokio::sync::Mutex<LastRead>>;
+
+#[derive(Default)]
+struct LastRead {
+    /// What was last read, and when.
+    good: Option<(Instant, Arc<SecretData>)>,
+    /// Why it could not be read since, and when.
+    failed: Option<(Instant, Unreadable)>,
+}
+
+impl LastRead {
+    fn younger_than(&self, age: Duration) -> Option<Arc<SecretData>> {
+        let good = self.good.as_ref().filter(|(read, _)| read.elapsed() < age);
+        good.map(|(_, secret)| Arc::clone(secret))
+    }
+
+    /// What is to be done without another read, if one failed a moment ago.
+    fn just_failed(&self) -> Option<Result<Arc<SecretData>, Unreadable>> {
+        let (_, why) = self.failed.as_ref().filter(|(at, _)| at.elapsed() < FAILED)?;
+        Some(self.without_answer(why))
+    }
+
+    /// A read that says nothing of the Secret leaves what was last read, for a while.
+    fn without_answer(&self, why: &Unreadable) -> Result<Arc<SecretData>, Unreadable> {
+        let last = self.younger_than(LAST_GOOD).filter(|_| matches!(why, Unreadable::Failed(_)));
+        last.ok_or_else(|| why.clone())
+    }
+}
+
+/// Why a Secret could not be read.
+#[derive(Debug, Clone)]
+enum Unreadable {
+    Missing,
+    Forbidden,
+    /// The API server did not say what it is.
+    Failed(String),
+}
+
+impl Unreadable {
+    fn problem(self, key: &ObjectKey, needed_by: &str) -> Problem {
+        let ObjectKey { namespace, name } = key;
+        match self {
+            Self::Missing => Problem::new(
+                Outcome::SecretNotFound,
+                format!("{needed_by} needs Secret {name} in namespace {namespace}, which does not exist: create it"),
+            ),
+            Self::Forbidden => Problem::not_ready(format!(
+                "the operator may not read Secret {name}: allow its ServiceAccount to get Secrets in this namespace"
+            )),
+            Self::Failed(why) => {
+                Problem::not_ready(format!("Secret {name} could not be read: {why}; it will be tried again"))
+            }
+        }
+    }
+}
+
+impl From<kube::Error> for Unreadable {
+    fn from(error: kube::Error) -> Self {
+        if let kube::Error::Api(status) = &error {
+            if status.is_not_found() {
+                return Self::Missing;
+            }
+            if status.is_forbidden() {
+                return Self::Forbidden;
+            }
+        }
+        Self::Failed(error.to_string())
+    }
+}
 
 impl Secrets {
     pub(crate) fn new(client: Client, settings: &Settings) -> Self {
@@ -85,12 +160,14 @@ impl Secrets {
         Self { client, interval, timeout, slots: Mutex::new(slots) }
     }
 
-    /// A Secret as it is, or was less than the interval ago. `needed_by` says who needs it, for messages.
+    /// A Secret as it is, or was less than the interval ago; longer ago while the API server does not answer. `needed_by`
+    /// says who needs it, for messages.
     pub(crate) async fn get(&self, key: &ObjectKey, needed_by: &str) -> Result<Arc<SecretData>, Problem> {
         self.get_younger(key, self.interval, needed_by).await
     }
 
-    /// A Secret as it is, or was less than `age` and less than the interval ago.
+    /// A Secret as it is, or was less than `age` and less than the interval ago; longer ago while the API server does not
+    /// answer.
     pub(crate) async fn get_younger(
         &self,
         key: &ObjectKey,
@@ -98,64 +175,57 @@ impl Secrets {
         needed_by: &str,
     ) -> Result<Arc<SecretData>, Problem> {
         let slot = self.slot(key);
-        let mut slot = slot.lock().await;
-        if let Some((read, secret)) = &*slot
-            && read.elapsed() < age.min(self.interval)
-        {
-            return Ok(Arc::clone(secret));
+        let mut last = slot.lock().await;
+        if let Some(secret) = last.younger_than(age.min(self.interval)) {
+            return Ok(secret);
         }
-        *slot = None;
-        let secret = Arc::new(self.read(key, needed_by).await?);
-        *slot = Some((Instant::now(), Arc::clone(&secret)));
-        Ok(secret)
+        if let Some(failed) = last.just_failed() {
+            return failed.map_err(|why| why.problem(key, needed_by));
+        }
+        match self.read(key).await {
+            Ok(secret) => {
+                let secret = Arc::new(secret);
+                *last = LastRead { good: Some((Instant::now(), Arc::clone(&secret))), failed: None };
+                Ok(secret)
+            }
+            Err(why) => {
+                let secret = last.without_answer(&why);
+                let good = last.good.take().filter(|_| secret.is_ok());
+                *last = LastRead { good, failed: Some((Instant::now(), why)) };
+                secret.map_err(|why| why.problem(key, needed_by))
+            }
+        }
     }
 
     /// What was read of a Secret is not believed any more.
     pub(crate) async fn doubt(&self, key: &ObjectKey) {
-        *self.slot(key).lock().await = None;
+        *self.slot(key).lock().await = LastRead::default();
     }
 
-    /// The slot of a Secret. Once an interval, those that nobody has asked for since are forgotten.
+    /// The slot of a Secret. Once an interval, those that nobody has asked for since long are forgotten.
     fn slot(&self, key: &ObjectKey) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.swept.elapsed() >= self.interval {
             slots.swept = Instant::now();
-            let fresh = |at: &Instant| at.elapsed() < self.interval;
             slots.of.retain(|_, slot| {
-                let read = slot.try_lock().map(|read| read.as_ref().is_some_and(|(at, _)| fresh(at)));
-                Arc::strong_count(slot) > 1 || read.unwrap_or(true)
+                let of_use = slot.try_lock().map(|last| last.younger_than(LAST_GOOD.max(self.interval)).is_some());
+                Arc::strong_count(slot) > 1 || of_use.unwrap_or(true)
             });
         }
         Arc::clone(slots.of.entry(key.clone()).or_default())
     }
 
-    async fn read(&self, key: &ObjectKey, needed_by: &str) -> Result<SecretData, Problem> {
-        let name = &key.name;
-        let secrets = Api::<Secret>::namespaced(self.client.clone(), &key.namespace);
-        let secret = tokio::time::timeout(self.timeout, secrets.get_opt(name)).await;
-        let secret = secret.map_err(|_| Problem::not_ready(format!("Secret {name} could not be read in time")))?;
-        let secret = secret.map_err(|error| unreadable(name, &error))?;
-        let secret = secret.ok_or_else(|| {
-            let message = format!(
-                "{needed_by} needs Secret {name} in namespace {}, which does not exist: create it",
-                key.namespace
-            );
-            Problem::new(Outcome::SecretNotFound, message)
-        })?;
+    async fn read(&self, key: &ObjectKey) -> Result<SecretData, Unreadable> {
+        let request = Request::new(Secret::url_path(&(), Some(&key.namespace))).get(&key.name, &GetParams::default());
+        let request = request.map_err(|error| Unreadable::Failed(error.to_string()))?;
+        let answer = tokio::time::timeout(self.timeout, self.client.request_text(request)).await;
+        let answer = answer.map_err(|_| Unreadable::Failed("the API server did not answer in time".to_owned()))??;
+        // Read here: whatever is not a Secret may still hold one, and the client would log it.
+        let secret: Secret = serde_json::from_str(&answer)
+            .map_err(|_| Unreadable::Failed("what the API server answered is not a Secret".to_owned()))?;
         let meta = &secret.metadata;
         let version = [meta.uid.as_deref().unwrap_or_default(), meta.resource_version.as_deref().unwrap_or_default()];
         let data = secret.data.unwrap_or_default();
-        Ok(SecretData { name: name.clone(), version: version.join("/").into(), data })
+        Ok(SecretData { name: key.name.clone(), version: version.join("/").into(), data })
     }
-}
-
-fn unreadable(name: &str, error: &kube::Error) -> Problem {
-    if let kube::Error::Api(status) = error
-        && status.code == 403
-    {
-        return Problem::not_ready(format!(
-            "the operator may not read Secret {name}: allow its ServiceAccount to get Secrets in this namespace"
-        ));
-    }
-    Problem::not_ready(format!("Secret {name} could not be read: {error}; it will be tried again"))
 }
