@@ -100,7 +100,7 @@ fn is_about_items(error: &CloudError) -> bool {
 
 /// What a chunk gets that is not sent because an earlier one ended the batch: never an error of which it is left open
 /// whether the call was carried out.
-fn not_sent_after(error: &CloudError) -> CloudError {
+pub(super) fn not_sent_after(error: &CloudError) -> CloudError {
     match error {
         CloudError::Unavailable { fault } | CloudError::UnexpectedReply { fault } => {
             not_sent("because an earlier call failed", fault)

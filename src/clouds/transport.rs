@@ -42,10 +42,13 @@ pub enum TransportError {
     Refused(&'static str),
 }
 
-/// The network: TLS by `rustls` with `ring`, no redirects, no cookies, no retries.
+/// The network: TLS by `rustls` with `ring`, no redirects, no cookies, no retries. Through a proxy if the environment names
+/// one, but for this machine.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
+    /// For what goes in the clear, which no proxy is to see.
+    loopback: reqwest::Client,
 }
 
 impl HttpTransport {
@@ -59,15 +62,17 @@ impl HttpTransport {
             // An error means that another thread has just installed one, which serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(EXCHANGE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .build()
-            .map_err(explain)?;
-        Ok(Self { client })
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(EXCHANGE_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+        };
+        let client = builder().build().map_err(explain)?;
+        let loopback = builder().no_proxy().build().map_err(explain)?;
+        Ok(Self { client, loopback })
     }
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
@@ -77,7 +82,8 @@ impl HttpTransport {
             return Err(TransportError::Refused("only https leaves this machine"));
         }
         let request = reqwest::Request::try_from(request).map_err(explain)?;
-        let mut response = self.client.execute(request).await.map_err(explain)?;
+        let client = if encrypted { &self.client } else { &self.loopback };
+        let mut response = client.execute(request).await.map_err(explain)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
             if body.len() + chunk.len() > BODY_LIMIT {

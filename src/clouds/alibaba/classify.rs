@@ -4,38 +4,42 @@ use http::StatusCode;
 
 use crate::clouds::reaction::Reaction;
 
-/// The vendor's codes, with what they mean: the error codes of the E-HPC API reference, and of the gateway in "Common
-/// error codes".
+/// The vendor's codes, with what they mean, in our words: the error codes of the E-HPC API reference, and of the gateway in
+/// "Common error codes". Their HTTP status says less: it is 400 for a key that is refused, and 404 for a node in bad shape.
 const CODES: &[(&str, Reaction, &str)] = &[
-    ("AgentError.Account.UserAlreadyExist", Reaction::UnexpectedReply, "a list tells; an earlier try may have made it"),
+    (
+        "AgentError.Account.UserAlreadyExist",
+        Reaction::UnexpectedReply,
+        "the user exists; an earlier try may have made it",
+    ),
     ("AgentError.Account.UserNotExist", Reaction::PrincipalNotFound, "no such user"),
     ("ClusterNotFound", Reaction::TargetNotFound, "no such cluster for this generation of the API"),
-    ("ConflictOpt", Reaction::TargetNotReady, "another operation is running, despite HTTP 403"),
+    ("ConflictOpt", Reaction::TargetNotReady, "another operation is running"),
     ("Forbidden.RAM", Reaction::AccessDenied, "the caller may not do this"),
-    ("InDebt", Reaction::AccessDenied, "overdue payments, despite HTTP 400"),
-    ("IncompleteSignature", Reaction::CredentialsRejected, "bad signature, despite HTTP 400"),
-    ("InvalidApi.NotFound", Reaction::Rejected, "no such action: not an absent cluster, despite HTTP 404"),
-    ("InvalidClusterStatus", Reaction::TargetNotReady, "the cluster does not run now, despite HTTP 403"),
-    ("InvalidOpt", Reaction::TargetNotReady, "to be tried later, despite HTTP 400"),
+    ("InDebt", Reaction::AccessDenied, "overdue payments"),
+    ("IncompleteSignature", Reaction::CredentialsRejected, "bad signature"),
+    ("InvalidApi.NotFound", Reaction::Rejected, "no such action"),
+    ("InvalidClusterStatus", Reaction::TargetNotReady, "the cluster does not run now"),
+    ("InvalidOpt", Reaction::TargetNotReady, "to be tried later"),
     ("InvalidParams", Reaction::Rejected, "a parameter is wrong"),
-    ("InvalidProduct.NotFound", Reaction::Rejected, "no such service: not an absent cluster, despite HTTP 404"),
-    ("InvalidTimeStamp.Expired", Reaction::CredentialsRejected, "our clock is off, despite HTTP 400"),
-    ("ManagerNotFound", Reaction::TargetNotReady, "the manager node is missing or in bad shape, despite HTTP 404"),
+    ("InvalidProduct.NotFound", Reaction::Rejected, "no such service"),
+    ("InvalidTimeStamp.Expired", Reaction::CredentialsRejected, "our clock is off"),
+    ("ManagerNotFound", Reaction::TargetNotReady, "the manager node is missing or in bad shape"),
     ("NoPermission", Reaction::AccessDenied, "the caller may not do this"),
-    ("NotAuthorized", Reaction::AccessDenied, "the caller may not do this, despite HTTP 407"),
-    ("NotEnabled", Reaction::AccessDenied, "the service has not been opened, despite HTTP 400"),
+    ("NotAuthorized", Reaction::AccessDenied, "the caller may not do this"),
+    ("NotEnabled", Reaction::AccessDenied, "the service has not been opened"),
     ("PartFailure", Reaction::UnexpectedReply, "some of the batch was carried out, some was not"),
     ("ServiceUnavailable", Reaction::Unavailable, "temporary failure"),
-    ("SignatureDoesNotMatch", Reaction::CredentialsRejected, "bad signature, despite HTTP 400"),
+    ("SignatureDoesNotMatch", Reaction::CredentialsRejected, "bad signature"),
     ("SignatureNonceUsed", Reaction::UnexpectedReply, "an earlier try may have arrived"),
     ("UnknownError", Reaction::Unavailable, "failure of the service"),
-    ("UnsupportedHTTPMethod", Reaction::Rejected, "another method must be used; HTTP 400 or 403"),
+    ("UnsupportedHTTPMethod", Reaction::Rejected, "another HTTP method must be used"),
 ];
 
 /// Codes that come with many endings.
 const PREFIXES: &[(&str, Reaction, &str)] = &[
-    ("AgentError", Reaction::Unavailable, "a command on the cluster failed, despite HTTP 406; what it did is open"),
-    ("InvalidAccessKeyId.", Reaction::CredentialsRejected, "no such key, or not an active one, despite HTTP 404"),
+    ("AgentError", Reaction::Unavailable, "a command on the cluster failed; what it did is open"),
+    ("InvalidAccessKeyId.", Reaction::CredentialsRejected, "no such key, or not an active one"),
     ("InvalidSecurityToken.", Reaction::CredentialsRejected, "the token has expired or is of another key"),
 ];
 
@@ -52,12 +56,19 @@ pub(super) fn classify(status: StatusCode, code: Option<&str>, vendors_own: bool
 
 /// What a code asks for, if it is known.
 pub(super) fn by_code(code: &str) -> Option<Reaction> {
+    let throttled = || code.contains(THROTTLING).then_some(Reaction::Throttled);
+    known(code).map(|(reaction, _)| reaction).or_else(throttled)
+}
+
+/// What a code means, in our words, if it is known.
+pub(super) fn meaning(code: &str) -> Option<&'static str> {
+    known(code).map(|(_, meaning)| meaning)
+}
+
+fn known(code: &str) -> Option<(Reaction, &'static str)> {
     let exact = CODES.iter().find(|(known, ..)| *known == code);
     let prefix = || PREFIXES.iter().find(|(prefix, ..)| code.starts_with(prefix));
-    match exact.or_else(prefix) {
-        Some((_, reaction, _)) => Some(*reaction),
-        None => code.contains(THROTTLING).then_some(Reaction::Throttled),
-    }
+    exact.or_else(prefix).map(|(_, reaction, meaning)| (*reaction, *meaning))
 }
 
 #[cfg(test)]

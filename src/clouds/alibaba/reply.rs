@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
+use secrecy::SecretString;
 use serde_json::Value;
 
-use super::classify::classify;
+use super::classify::{classify, meaning};
 use crate::clouds::reaction::Reaction;
 use crate::clouds::redact::Redactor;
 use crate::clouds::{CloudError, Fault};
 
+/// Instead of the vendor's words on a call with passwords, where its code is not known.
+const UNSHOWN: &str = "its words are not shown, as they may repeat a password";
 /// How long to wait, in milliseconds.
 const RETRY_AFTER_HEADER: &str = "x-acs-retry-after";
 
@@ -31,11 +34,16 @@ impl Answer {
 
 /// Takes an answer for what it is. Success is HTTP 2xx, JSON with a request id, and no code: every success documented has
 /// an id, and who answers without one is not the vendor. Errors are JSON too, as the request asks for.
+///
+/// `passwords` were sent with the call: the vendor's words may repeat one, in a spelling that nobody looks for, so they are
+/// left out, and what the code means stands in their place.
 pub(super) fn read(
     operation: &'static str,
     response: &Response<Bytes>,
     redactor: &Redactor,
+    passwords: &[SecretString],
 ) -> Result<Answer, CloudError> {
+    let redactor = redactor.hiding(passwords);
     let status = response.status();
     let json: Option<Value> = serde_json::from_slice(response.body()).ok();
     let word = |capital: &str, small: &str| {
@@ -59,7 +67,11 @@ pub(super) fn read(
         (None, _) => "no error that the vendor documents",
     };
     let reaction = classify(status, code.as_deref(), code.is_some());
-    let message = redactor.message(message.as_deref().filter(|_| code.is_some()).unwrap_or(ours), &[]);
+    let message = match message {
+        _ if code.is_some() && !passwords.is_empty() => code.as_deref().and_then(meaning).unwrap_or(UNSHOWN).to_owned(),
+        Some(theirs) if code.is_some() => redactor.message(&theirs, &[]),
+        _ => ours.to_owned(),
+    };
     let retry_after = if reaction == Reaction::Throttled { retry_after(response.headers()) } else { None };
     Err(reaction.error(Fault { message, ..fault }, retry_after))
 }
@@ -86,7 +98,7 @@ mod tests {
                 response.headers_mut().insert(*name, value);
             }
         }
-        read("add", &response, &redactor).map(|answer| answer.json)
+        read("add", &response, &redactor, &[]).map(|answer| answer.json)
     }
 
     fn words(status: u16, body: &Value) -> String {
@@ -147,6 +159,18 @@ mod tests {
             words(400, &body),
             "the cloud does not accept the credentials: add: signed with [redacted] (HTTP 400, SignatureDoesNotMatch)"
         );
+    }
+
+    #[test]
+    fn the_vendors_words_on_a_call_with_passwords_do_not_show() {
+        let body = r#"{"Code": "CODE", "Message": "bad: Pa5s!w0\\u003crd", "RequestId": "r-1"}"#;
+        for (code, words) in [("InvalidParams", "a parameter is wrong"), ("InvalidWhatever", UNSHOWN)] {
+            let body = Bytes::from(body.replace("CODE", code));
+            let response = Response::builder().status(400).body(body).unwrap_or_default();
+            let result = read("add", &response, &Redactor::default(), &[SecretString::from("Pa5s!w0<rd")]);
+            let Err(error @ CloudError::Rejected { .. }) = result else { panic!("{result:?}") };
+            assert_eq!(error.to_string(), format!("the cloud refused: add: {words} (HTTP 400, {code}, request r-1)"));
+        }
     }
 
     proptest::proptest! {

@@ -234,7 +234,7 @@ impl Attempt for Signed<'_> {
     }
 
     fn read(&self, wire: &Wire, response: &Response<Bytes>, _skew: &i64) -> Result<Answer, CloudError> {
-        reply::read(self.call.operation, response, &wire.redactor.hiding(&self.call.passwords))
+        reply::read(self.call.operation, response, &wire.redactor, &self.call.passwords)
     }
 
     fn can_do_better(&self, wire: &Wire, skew: &i64, date: Option<Timestamp>) -> bool {

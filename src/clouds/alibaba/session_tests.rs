@@ -269,8 +269,7 @@ async fn no_password_and_no_key_shows_in_an_error_whatever_the_cloud_repeats() {
         let script = Script::of([answer(400, &body)]);
         let error = session(&script, Generation::V2018).call(&call(method, &["Pa5s-w0rd.+"])).await;
         let shown = format!("{error:?} {}", error.as_ref().map_or_else(ToString::to_string, |_| String::new()));
-        assert!(shown.contains("[redacted]"), "{shown}");
-        for secret in ["Pa5s-w0rd.%2B", "Pa5s-w0rd.+", "Pa5s-w0rd.%252B", "s3cr3t", "AKID"] {
+        for secret in ["Pa5s-w0rd.%2B", "Pa5s-w0rd.+", "Pa5s-w0rd.%252B", "s3cr3t", "AKID", "GET"] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }

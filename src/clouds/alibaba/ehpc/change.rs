@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Ehpc, UserChange, check_password, v2018, v2024};
 use crate::clouds::alibaba::Generation;
 use crate::clouds::alibaba::request::Call;
-use crate::clouds::batch::{Refusal, in_chunks};
+use crate::clouds::batch::{Refusal, in_chunks, not_sent_after};
 use crate::clouds::transport::EXCHANGE_TIMEOUT;
 use crate::clouds::{CloudError, Fault, IN_FLIGHT};
 
@@ -118,22 +118,38 @@ impl Ehpc {
     ) -> Vec<Result<(), CloudError>> {
         let results = in_chunks(users, most, |users| async move {
             match self.send(cluster, step, users, send_by).await {
-                Err(CloudError::PrincipalNotFound { .. }) if step == Step::Delete && users.len() == 1 => Ok(()),
-                result => result.map_err(refusal),
+                Err(Refusal { error: CloudError::PrincipalNotFound { .. }, .. })
+                    if step == Step::Delete && users.len() == 1 =>
+                {
+                    Ok(())
+                }
+                result => result,
             }
         });
         results.await
     }
 
-    /// Adds users. A batch that fails because of a member may have been carried out in part: a list shows who is missing.
+    /// Adds users. A batch that fails because of a member may have been carried out in part: a list shows who is missing. One
+    /// that fails for another reason is the last.
     async fn add(&self, cluster: &str, users: &[&UserChange], send_by: Instant) -> Vec<Result<(), CloudError>> {
         let mut results = Vec::with_capacity(users.len());
+        let mut ended = None;
         for users in users.chunks(BATCH) {
-            match self.send(cluster, Step::Add, users, send_by).await {
-                Err(error) if users.len() > 1 && refusal(error.clone()).blames_a_member => {
+            let result = match &ended {
+                Some(error) => Err(Refusal { error: CloudError::clone(error), blames_a_member: false }),
+                None => self.send(cluster, Step::Add, users, send_by).await,
+            };
+            match result {
+                Ok(()) => results.extend(users.iter().map(|_| Ok(()))),
+                Err(Refusal { error, blames_a_member: true }) if users.len() > 1 => {
                     results.extend(self.add_missing(cluster, users, error, send_by).await);
                 }
-                result => results.extend(users.iter().map(|_| result.clone())),
+                Err(Refusal { error, blames_a_member }) => {
+                    if !blames_a_member {
+                        ended.get_or_insert_with(|| not_sent_after(&error));
+                    }
+                    results.extend(users.iter().map(|_| Err(error.clone())));
+                }
             }
         }
         results
@@ -165,7 +181,7 @@ impl Ehpc {
         users.iter().map(result).collect()
     }
 
-    async fn send(&self, cluster: &str, step: Step, users: &[&UserChange], send_by: Instant) -> Result<(), CloudError> {
+    async fn send(&self, cluster: &str, step: Step, users: &[&UserChange], send_by: Instant) -> Result<(), Refusal> {
         let generation = self.session.generation();
         let Words { action, method, mut parameters } = match generation {
             Generation::V2018 => v2018::words(step, users),
@@ -175,12 +191,13 @@ impl Ehpc {
         let passwords = users.iter().filter_map(|user| user.password.clone()).collect();
         let call = Call { operation: step.operation(), action, generation, method, parameters, passwords, send_by };
         let answer = match generation {
-            Generation::V2018 if call.method == Method::POST => self.session.write_with_form(call).await?,
-            Generation::V2018 | Generation::V2024 => self.session.write(&call).await?,
+            Generation::V2018 if call.method == Method::POST => self.session.write_with_form(call).await,
+            Generation::V2018 | Generation::V2024 => self.session.write(&call).await,
         };
+        let answer = answer.map_err(refusal)?;
         match generation {
             Generation::V2018 => Ok(()),
-            Generation::V2024 => v2024::confirm(step, &answer),
+            Generation::V2024 => v2024::confirm(step, &answer).map_err(Refusal::of_a_member),
         }
     }
 }
