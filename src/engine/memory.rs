@@ -33,7 +33,7 @@ pub(crate) struct TargetMemory {
     begun: Option<Instant>,
 }
 
-/// A pause ends up to so much of itself later, together with others.
+/// A pause ends later by up to one in so many parts of the longest it could have been, together with others.
 const GRID: u64 = 4;
 
 /// What this process last set for a principal beside the access.
@@ -100,7 +100,7 @@ impl TargetMemory {
             added: part.change.added(),
             removed: part.change.removed(),
             supplied: part.supply.clone(),
-            until: self.together(now + trouble.pause(attempts, random), now),
+            until: self.together(now + trouble.pause(attempts, random), trouble.longest_pause(attempts)),
             trouble,
             attempts,
         };
@@ -162,9 +162,8 @@ impl TargetMemory {
     }
 
     /// A time a little later, at which others are tried again, too: each try costs the target two lists, whoever it is for.
-    fn together(&self, until: Instant, now: Instant) -> Instant {
-        let pause = until.saturating_duration_since(now).as_secs();
-        let grid = Duration::from_secs((pause / GRID).checked_ilog2().map_or(0, |log| 1 << log));
+    fn together(&self, until: Instant, longest: Duration) -> Instant {
+        let grid = Duration::from_secs((longest.as_secs() / GRID).checked_ilog2().map_or(0, |log| 1 << log));
         let Some(begun) = self.begun.filter(|_| !grid.is_zero()) else { return until };
         let late = until.saturating_duration_since(begun).as_nanos() % grid.as_nanos();
         if late == 0 { until } else { until + grid - Duration::from_nanos(u64::try_from(late).unwrap_or_default()) }

@@ -25,9 +25,14 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
+    /// How long to wait at most after so many earlier failures, unless the cloud asks for more.
+    pub(crate) fn longest_pause(&self, attempts: u32) -> Duration {
+        self.first.saturating_mul(1 << attempts.min(16)).min(self.longest)
+    }
+
     /// How long to wait after so many earlier failures; `random` in 0..1 spreads retries over the whole pause.
     pub(crate) fn pause(&self, attempts: u32, random: f64) -> Duration {
-        let most = self.first.saturating_mul(1 << attempts.min(16)).min(self.longest);
+        let most = self.longest_pause(attempts);
         let least = self.first / 2;
         self.asked + least + most.saturating_sub(least).mul_f64(random.clamp(0.0, 1.0))
     }

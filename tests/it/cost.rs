@@ -1,5 +1,6 @@
 //! What a pass costs, counted: two complete lists and the writes, however many claims changed.
 
+use std::cell::Cell;
 use std::fmt::Write;
 
 use crate::runner::Runner;
@@ -139,4 +140,39 @@ fn services_that_take_many_principals_in_a_call_are_called_with_as_many_as_they_
             hold(&format!("{count} of {}", of.kind), &batches(&of, count));
         }
     }
+}
+
+thread_local! {
+    static SPREAD: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Numbers that are well spread, and the same in each run.
+fn spread() -> f64 {
+    SPREAD.set((SPREAD.get() + 0.618_033_988_75).fract());
+    SPREAD.get()
+}
+
+/// How often the queue is listed in an hour in which grants to that many unknown users are refused, each on its own.
+fn lists_while_refused(users: usize) -> usize {
+    let mut script = "cloud queue etl\n".to_owned();
+    for user in 0..users {
+        let spec = format!("{{queueName: etl, userName: ghost-{user:03}, privileges: [SUBMIT_JOB]}}");
+        writeln!(script, "cloud unknown user ghost-{user:03}").unwrap();
+        write!(script, "apply\n  kind: QueueGrant\n  metadata: {{name: g{user:03}}}\n  spec: {spec}\n").unwrap();
+    }
+    let script = Script::parse("refused", &(script + "wait 1h\n"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::pure(&[]);
+        world.random = spread;
+        let simulator = world.simulator.clone();
+        Runner::run(&script, world).await;
+        simulator.journal_after(0).iter().filter(|call| call.operation == "ListQueueUsers").count()
+    })
+}
+
+#[test]
+fn changes_that_are_refused_are_tried_again_together() {
+    let (few, many) = (lists_while_refused(1), lists_while_refused(90));
+    assert!(many <= 4 * few, "{many} lists instead of {few}");
 }

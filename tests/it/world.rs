@@ -57,6 +57,8 @@ pub struct World {
     /// Where the cloud is.
     pub endpoint: String,
     pub operation: Operation,
+    /// What spreads the operator's pauses, in the pure world.
+    pub random: fn() -> f64,
     settings: Vec<(String, String)>,
     run: RunOperator,
 }
@@ -91,6 +93,7 @@ impl World {
             namespace: "team".to_owned(),
             endpoint: "http://127.0.0.1:1".to_owned(),
             operation: Operation::Pure { store, clock, running: None },
+            random: || 0.5,
             settings: with_defaults(settings),
             run: |operator, stop| operator.run(stop).boxed(),
         }
@@ -109,6 +112,7 @@ impl World {
             namespace: format!("scenario-{name}"),
             endpoint,
             operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
+            random: || 0.5,
             settings: with_defaults(settings),
             run: |operator, stop| operator.run(stop).boxed(),
         }
@@ -167,7 +171,7 @@ impl World {
                         retry_after_refusal: Duration::from_secs(5),
                         concurrent_passes: 8,
                         grace: Duration::from_secs(5),
-                        random: || 0.5,
+                        random: self.random,
                     },
                     clock: clock.clone(),
                     transport: Arc::new(InProcess(self.simulator.clone())),
