@@ -112,10 +112,12 @@ impl TargetMemory {
     pub(crate) fn succeeded(&mut self, principal: &str, part: &Part, now: Instant, sure_from: Instant) {
         self.failures.remove(&(principal.to_owned(), part.account.clone()));
         let Some(supply) = &part.supply else { return };
-        let before = self.supplied.get(principal).and_then(|last| last.doubt);
-        // Nobody has set the password of an account that was not there.
-        let predecessor = Some(sure_from).filter(|_| !part.change.before.is_empty());
-        let doubt = before.max(predecessor).filter(|doubt| *doubt > now);
+        let doubt = match self.supplied.get(principal) {
+            Some(last) => last.doubt,
+            // A predecessor can have set no password of an account that was not there.
+            None => Some(sure_from).filter(|_| !part.change.before.is_empty()),
+        };
+        let doubt = doubt.filter(|doubt| *doubt > now);
         self.supplied.insert(principal.to_owned(), LastSet { taken: Some(supply.clone()), doubt });
     }
 
