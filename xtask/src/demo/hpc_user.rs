@@ -103,7 +103,7 @@ impl Secret {
 
     /// Which version the API server has, as objects note it.
     fn version(&self, stage: &Stage<'_>) -> Result<String> {
-        self.ask(stage, "{.metadata.uid}/{.metadata.resourceVersion}")
+        self.ask(stage, &format!("{{.metadata.uid}}/{{.metadata.resourceVersion}}/{}", self.key))
     }
 
     fn ask(&self, stage: &Stage<'_>, path: &str) -> Result<String> {
