@@ -31,12 +31,12 @@ impl From<CloudError> for Refusal {
 ///
 /// # Guarantees
 ///
-/// - A good item succeeds, however many bad ones share its chunk, unless five of them in a row come first; to find `k` bad
-///   ones among `n` takes about `k * log2(n)` calls.
+/// - A good item succeeds, however many bad ones share its chunk, unless five of them in a row come first that the service
+///   refuses without saying that there is no such principal; to find `k` bad ones among `n` takes about `k * log2(n)` calls.
 /// - What is not about an item, see [`Refusal`], ends the batch: throttling, an outage, a denial, bad credentials, a target
 ///   that is not found or not ready, an answer that cannot be relied on. Chunks not yet sent get an error that leads to the
 ///   same and says that they were not carried out.
-/// - Five items that are refused alone, with no success in between, end the batch as well. Items not yet sent are
+/// - Five items that are so refused alone, with no success in between, end the batch as well. Items not yet sent are
 ///   [`CloudError::Unreachable`].
 /// - A chunk that was refused may have been carried out in part. The errors of its members say so, see [`Fault::partly`].
 pub(super) async fn in_chunks<'a, T, F>(
@@ -67,7 +67,10 @@ where
                 waiting.extend([(right, true), (left, true)]);
             }
             Err(Refusal { error, blames_a_member }) => {
-                if blames_a_member {
+                if matches!(error, CloudError::PrincipalNotFound { .. }) {
+                    // A culprit by name: no outage looks like this.
+                    in_a_row = 0;
+                } else if blames_a_member {
                     in_a_row += 1;
                     if in_a_row == MOST_IN_A_ROW {
                         ended = Some(not_sent("after five members were refused one after the other", error.fault()));

@@ -16,7 +16,7 @@ use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
 use super::report::words;
 use crate::clouds::CloudError;
-use crate::plan::{Access, Standing};
+use crate::plan::{Access, ClaimState, Standing};
 
 /// Reads of claims in flight at once in one pass.
 const CONCURRENT_READS: usize = 32;
@@ -36,6 +36,12 @@ impl<K: AccessKind> Pass<'_, K> {
         for (at, principal) in principals.iter().enumerate() {
             writes.extend(self.write_for(at, principal));
         }
+        // Who failed before and may be the reason goes last: a batch ends after some refusals in a row.
+        writes.sort_by_cached_key(|write| {
+            let memory = self.memory();
+            let failure = memory.standing_failure(&principals[write.principal].name, &write.part);
+            failure.is_some_and(|failure| failure.answered)
+        });
         let (removals, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.part.is_removal());
         for batch in [removals, others] {
             let mut by_account: BTreeMap<ObjectKey, Vec<Write<K::Details>>> = BTreeMap::new();
@@ -63,14 +69,20 @@ impl<K: AccessKind> Pass<'_, K> {
             }
         };
         let details = part.change.supplier.and_then(|claim| principal.members[claim].located.claim.as_ref());
-        let live = planned.states.iter().filter(|state| state.standing() == Standing::Live);
-        let asked: Access = live.flat_map(|state| &state.wanted & &state.owned).collect();
+        let kept = |state: &ClaimState| match state.standing() {
+            Standing::Live => &state.wanted & &state.owned,
+            Standing::Frozen => state.owned.clone(),
+            Standing::Ended if state.deleting && state.retain => state.owned.clone(),
+            Standing::Ended => Access::new(),
+        };
+        let owned: Access = planned.states.iter().flat_map(|state| &state.owned).cloned().collect();
+        let given_up = &owned - &planned.states.iter().flat_map(kept).collect();
         let change = Change {
             principal: principal.name.clone(),
             before: part.change.before.clone(),
             after: part.change.after.clone(),
             details: details.map(|claim| claim.details.clone()),
-            unseen: &self.memory().landing.unseen(&principal.name) & &asked,
+            unseen: &self.memory().landing.unseen(&principal.name) - &given_up,
             secret: part.supply.as_ref().map(|supply| supply.value.clone()),
         };
         Some(Write { principal: at, part, change })

@@ -146,7 +146,7 @@ impl<K: AccessKind> Member<K> {
     fn is_rotated(&self, last_set: Option<&LastSet>) -> bool {
         self.supply.as_ref().is_some_and(|supply| {
             let recorded = self.entry.status().secret_version.as_deref() == Some(&*supply.version);
-            last_set.map_or(!recorded, |last| last.is_outdated_by(supply, recorded, Instant::now()))
+            last_set.map_or(!recorded, |last| last.is_outdated_by(supply, Instant::now()))
         })
     }
 

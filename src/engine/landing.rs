@@ -62,6 +62,7 @@ impl Landing {
         let removed = self.removed.entry(principal.to_owned()).or_default();
         removed.extend(change.removed().into_iter().map(|string| (string, Removal { accepted: now, until })));
         removed.retain(|string, _| !change.after.contains(string));
+        self.removed.retain(|_, strings| !strings.is_empty());
     }
 
     /// The cloud refused a change sent until then: nothing of it will land.
@@ -120,6 +121,11 @@ impl Landing {
     pub(crate) fn unseen(&self, principal: &str) -> Access {
         let pending = self.pending.get(principal).into_iter().flatten();
         pending.filter(|(_, addition)| addition.accepted).map(|(string, _)| string.clone()).collect()
+    }
+
+    /// What was taken from a principal, was carried out, and still shows.
+    pub(crate) fn leaving(&self, principal: &str) -> Access {
+        self.removed.get(principal).into_iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     /// Lists lag behind what the cloud has accepted for a principal.

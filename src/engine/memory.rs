@@ -46,13 +46,12 @@ pub(crate) struct LastSet {
 }
 
 impl LastSet {
-    /// This is to be set: another value was taken, or what was sent before may have landed over it. `recorded`: the claim's
-    /// status says that it was set.
-    pub(crate) fn is_outdated_by(&self, supply: &Supply, recorded: bool, now: Instant) -> bool {
+    /// This is to be set: another value was taken, or what was sent before may have landed over it.
+    pub(crate) fn is_outdated_by(&self, supply: &Supply, now: Instant) -> bool {
         match (&self.taken, self.doubt) {
             (None, _) => true,
             (Some(_), Some(doubt)) if doubt <= now => true,
-            (Some(taken), _) => !recorded && !taken.is_as_good_as(supply),
+            (Some(taken), _) => !taken.is_as_good_as(supply),
         }
     }
 
@@ -70,6 +69,8 @@ pub(crate) struct Failure {
     /// What was to be set beside the access.
     supplied: Option<Supply>,
     pub(crate) trouble: Trouble,
+    /// The cloud's answer may have been about it, last time or before.
+    pub(crate) answered: bool,
     /// How often in a row it has failed before.
     attempts: u32,
     pub(crate) until: Instant,
@@ -96,7 +97,9 @@ impl TargetMemory {
         self.begun.get_or_insert(now);
         let before = self.standing_failure(principal, part);
         let attempts = before.map_or(0, |failure| failure.attempts + u32::from(trouble.counts));
+        let answered = trouble.is_answer || before.is_some_and(|failure| failure.answered);
         let failure = Failure {
+            answered,
             added: part.change.added(),
             removed: part.change.removed(),
             supplied: part.supply.clone(),
@@ -172,9 +175,10 @@ impl TargetMemory {
     }
 
     /// Forgets the failures of principals that nobody asks for any more, and what was set for them. What may still land
-    /// is not forgotten.
-    pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>) {
-        self.supplied.retain(|principal, _| principals.contains(principal.as_str()));
+    /// is not forgotten, nor over what.
+    pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>, now: Instant) {
+        let in_doubt = |last: &LastSet| last.doubt.is_some_and(|doubt| doubt > now);
+        self.supplied.retain(|principal, last| principals.contains(principal.as_str()) || in_doubt(last));
         self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
     }
 }

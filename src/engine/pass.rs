@@ -200,7 +200,8 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     pass.wait_for_reading(remaining.make_contiguous());
     let failed_before = pass.memory().failed_looks;
     pass.failed_before = failed_before;
-    pass.memory().keep_only(&remaining.iter().map(|principal| principal.name.as_str()).collect());
+    let served = remaining.iter().map(|principal| principal.name.as_str()).collect();
+    pass.memory().keep_only(&served, Instant::now());
     let started = Instant::now();
     let named = named_by(remaining.make_contiguous());
     pass.look_at_target(&accounts, named).await;

@@ -22,6 +22,8 @@ pub(crate) struct Trouble {
     asked: Duration,
     /// It counts as a failure: the next pause is longer.
     pub(crate) counts: bool,
+    /// It may be about what was asked, not about the way there or what others asked.
+    pub(crate) is_answer: bool,
 }
 
 impl Trouble {
@@ -56,6 +58,19 @@ impl From<&CloudError> for Trouble {
             CloudError::AccessDenied { .. } => (Outcome::AccessDenied, 30, 600, true),
             CloudError::Rejected { .. } => (Outcome::Rejected, 30, 600, true),
         };
+        let is_answer = match error {
+            CloudError::Unavailable { .. }
+            | CloudError::UnexpectedReply { .. }
+            | CloudError::PrincipalNotFound { .. }
+            | CloudError::Rejected { .. } => true,
+            CloudError::Throttled { .. }
+            | CloudError::Unreachable { .. }
+            | CloudError::TargetNotReady { .. }
+            | CloudError::TargetNotFound { .. }
+            | CloudError::PoolNotFound { .. }
+            | CloudError::CredentialsRejected { .. }
+            | CloudError::AccessDenied { .. } => false,
+        };
         let asked = match error {
             CloudError::Throttled { retry_after, .. } => retry_after.unwrap_or_default().min(600 * second),
             CloudError::Unavailable { .. }
@@ -77,6 +92,7 @@ impl From<&CloudError> for Trouble {
             longest: longest * second,
             asked,
             counts,
+            is_answer,
         }
     }
 }
@@ -108,6 +124,7 @@ impl From<Problem> for Trouble {
             longest: Duration::from_secs(30),
             asked: Duration::ZERO,
             counts: true,
+            is_answer: false,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Told<'a, K: AccessKind> {
     pub(crate) doubt: &'a Access,
     /// Lists lag behind what the cloud has accepted: a refusal may only say so.
     pub(crate) lags: bool,
+    /// What was taken away and still shows.
+    pub(crate) leaving: &'a Access,
     pub(crate) observation: &'a Observation<K>,
 }
 
@@ -38,7 +40,7 @@ impl<K: AccessKind> Told<'_, K> {
             message,
             held: shown.as_ref().filter(|_| member.located.claim.is_some()).map(|(access, fixed)| {
                 // What an object asks for is known only if it could be read.
-                *fixed || member.wanted().is_subset(access)
+                *fixed || member.wanted().is_subset(&(access - self.leaving))
             }),
             observed: shown.map(|(access, _)| access),
             owned,
@@ -110,6 +112,9 @@ impl<K: AccessKind> Told<'_, K> {
             }
             Verdict::Granted if self.sets_secret_of(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.setting()))
+            }
+            Verdict::Granted if !self.states[index].wanted.is_disjoint(self.leaving) => {
+                say(Outcome::Progressing, self.granting(index))
             }
             Verdict::Granted => say(Outcome::Granted, self.granted(index)),
             Verdict::AlreadyHeld if !self.observation.spells(&self.principal.name) => {
@@ -204,9 +209,7 @@ impl<K: AccessKind> Told<'_, K> {
     fn granting(&self, index: usize) -> String {
         let (name, place) = (&self.principal.name, self.place());
         let missing: Access = match self.observed {
-            Observed::Access(shown) | Observed::Fixed(shown) => {
-                self.states[index].wanted.difference(shown).cloned().collect()
-            }
+            Observed::Access(shown) | Observed::Fixed(shown) => &self.states[index].wanted - &(shown - self.leaving),
             Observed::TargetGone | Observed::Unknown => self.states[index].wanted.clone(),
         };
         format!("granting {} to {name} on {place}, waiting until the cloud shows it", words(&missing))

@@ -233,8 +233,11 @@ impl<K: AccessKind> Pass<'_, K> {
         });
         let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
         let failures = (0..states.len()).map(failure).collect();
-        let lags = self.memory().landing.lags(&principal.name);
-        Planned { states, observed, plan, failures, last_set, doubt, lags }
+        let (lags, leaving) = {
+            let memory = self.memory();
+            (memory.landing.lags(&principal.name), memory.landing.leaving(&principal.name))
+        };
+        Planned { states, observed, plan, failures, last_set, doubt, lags, leaving }
     }
 
     /// What of the claims' own the target has not known for long: its absence is not believed yet.
@@ -255,6 +258,7 @@ impl<K: AccessKind> Pass<'_, K> {
             last_set: planned.last_set.as_ref(),
             doubt: &planned.doubt,
             lags: planned.lags,
+            leaving: &planned.leaving,
             observation: &self.observation,
         }
     }
@@ -276,6 +280,8 @@ pub(crate) struct Planned {
     pub(crate) doubt: Access,
     /// Lists lag behind what the cloud has accepted.
     pub(crate) lags: bool,
+    /// What was taken away and still shows.
+    pub(crate) leaving: Access,
 }
 
 /// What is told when a status changes: only that the object rests differently, and nothing of work under way.

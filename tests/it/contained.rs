@@ -1,4 +1,4 @@
-//! A pass that panics or hangs harms no other: shown with a kind of its own.
+//! What goes wrong harms no other: a pass that panics or hangs, shown with a kind of its own, and users that are refused.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -109,5 +109,32 @@ fn a_pass_that_panics_or_hangs_is_tried_again_and_delays_no_other() {
         // An hour of passes given up after ten minutes each, or of panics with at least a pause between.
         assert!(looks >= 5, "{target}: looked at {looks} times only");
         assert!(looks <= 3600, "{target}: looked at {looks} times: no pause between");
+    }
+}
+
+/// Many members of a pool that are refused one by one, and one that is not, whose turn comes last.
+fn refused(how: fn(&str) -> String) -> String {
+    let mut script = "cloud cluster C with tin\n".to_owned();
+    let users: Vec<_> = (0..40).map(|number| format!("a{number:03}")).collect();
+    script.extend(users.iter().map(|user| how(user)));
+    for user in users.iter().map(String::as_str).chain(["zed"]) {
+        let spec = format!("{{clusterId: C, poolName: tin, userName: {user}}}");
+        script += &format!("apply\n  kind: PoolMembership\n  metadata: {{name: {user}}}\n  spec: {spec}\n");
+    }
+    script + "wait 10m\nexpect access C\n  zed: tin\nexpect zed ready=True reason=Granted\n"
+}
+
+#[test]
+fn nobody_waits_behind_many_who_are_refused() {
+    let unknown = |user: &str| format!("cloud unknown user {user}\n");
+    let catch_all = |user: &str| {
+        let answer = r#"{"status": 500, "code": "DWS.9999", "message": "Internal error"}"#;
+        let of = format!(r#""operation": "AddQueueUserList", "principal": "{user}", "times": null"#);
+        format!("cloud fault {{{of}, \"action\": {{\"answer\": {answer}}}}}\n")
+    };
+    for how in [unknown as fn(&str) -> String, catch_all] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let script = Script::parse("refused", &refused(how));
+        runtime.block_on(async { Runner::run(&script, World::pure(&[])).await });
     }
 }
