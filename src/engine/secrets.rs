@@ -141,15 +141,15 @@ impl Unreadable {
 
 impl From<kube::Error> for Unreadable {
     fn from(error: kube::Error) -> Self {
-        if let kube::Error::Api(status) = &error {
-            if status.is_not_found() {
-                return Self::Missing;
-            }
-            if status.is_forbidden() {
-                return Self::Forbidden;
-            }
+        let kube::Error::Api(status) = error else { return Self::Failed(error.to_string()) };
+        if status.is_not_found() {
+            Self::Missing
+        } else if status.is_forbidden() {
+            Self::Forbidden
+        } else {
+            // Its words may be the whole of an answer that nobody expected.
+            Self::Failed(format!("the API server answered HTTP {}", status.code))
         }
-        Self::Failed(error.to_string())
     }
 }
 
