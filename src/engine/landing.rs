@@ -180,3 +180,7 @@ impl Landing {
         self.awaited().filter(|until| *until > now).min()
     }
 }
+
+#[cfg(test)]
+#[path = "landing_tests.rs"]
+mod tests;

@@ -212,3 +212,7 @@ impl NextLook {
         if self.again { now } else { self.at.max(now + SHORTEST_WAIT) }
     }
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;
