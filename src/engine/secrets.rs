@@ -229,3 +229,7 @@ impl Secrets {
         Ok(SecretData { name: key.name.clone(), version: version.join("/").into(), data })
     }
 }
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod tests;
