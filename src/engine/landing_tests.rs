@@ -229,3 +229,31 @@ fn a_target_is_idle_when_nothing_can_land_any_more_and_awaits_until_a_list_says_
         assert!(!landing.awaits(), "{change:?}");
     }
 }
+
+#[test]
+fn an_accepted_change_that_takes_nothing_away_leaves_nothing_to_wait_for() {
+    let (at, mut landing) = (clock(), Landing::default());
+    let rotation = change("users", "users");
+    landing.sending("alice", &rotation, at(10));
+    landing.accepted("alice", &rotation, at(10), at(1));
+    assert!(!landing.lags("alice") && !landing.awaits());
+}
+
+#[test]
+fn what_was_taken_away_is_leaving_until_it_is_gone_asked_for_again_or_overdue() {
+    let (at, mut landing) = (clock(), Landing::default());
+    let removal = change("read write own", "");
+    landing.sending("alice", &removal, at(10));
+    assert_eq!(landing.leaving("alice"), access(""), "not accepted yet");
+    landing.accepted("alice", &removal, at(10), at(1));
+    assert_eq!(landing.leaving("alice"), access("own read write"));
+    assert_eq!(landing.leaving("bob"), access(""));
+    list(&mut landing, "own read", at(3));
+    assert_eq!(landing.leaving("alice"), access("own read"));
+    let again = change("", "read");
+    landing.sending("alice", &again, at(12));
+    landing.accepted("alice", &again, at(12), at(4));
+    assert_eq!(landing.leaving("alice"), access("own"));
+    list(&mut landing, "own read", at(10));
+    assert_eq!(landing.leaving("alice"), access(""));
+}

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::*;
+use crate::clouds::{CloudError, Fault};
 use crate::engine::problem::Problem;
 use crate::plan::{Change, Outcome};
 
@@ -132,31 +133,29 @@ fn failures_end_with_a_success_of_the_account_or_when_nothing_is_left_to_do() {
     assert_eq!(left(&succeeded), [false, true, true, true]);
     forgiven.forgive("alice");
     assert_eq!(left(&forgiven), [false, false, true, true]);
-    kept.keep_only(&BTreeSet::from(["alice"]));
+    kept.keep_only(&BTreeSet::from(["alice"]), Instant::now());
     assert_eq!(left(&kept), [true, true, false, false]);
 }
 
 #[test]
 fn pauses_end_together_at_most_a_quarter_later() {
     let (at, mut memory) = (clock(), TargetMemory::default());
-    assert_eq!(memory.together(at(20_300), at(300)), at(20_300), "nothing has failed before");
+    assert_eq!(memory.together(at(20_300), Duration::from_mins(5)), at(20_300), "nothing has failed before");
     memory.begun = Some(at(0));
-    // From when, how long a pause was to be, and when it ends, in milliseconds.
-    for (now, pause, end) in [
-        (100_300, 500, 100_800),
-        (100_300, 3_900, 104_200),
-        (100_300, 4_000, 105_000),
-        (100_000, 4_000, 104_000),
-        (100_300, 7_900, 109_000),
-        (100_300, 8_000, 110_000),
-        (100_300, 30_000, 132_000),
-        (101_700, 30_000, 132_000),
-        (102_300, 30_000, 136_000),
-        (100_300, 300_000, 448_000),
-        (147_900, 300_000, 448_000),
+    // How long the pause could have been, when it was to end, and when it does, in milliseconds.
+    for (longest, until, end) in [
+        (3_000, 100_300, 100_300),
+        (4_000, 100_300, 101_000),
+        (7_000, 100_300, 101_000),
+        (8_000, 100_300, 102_000),
+        (8_000, 102_000, 102_000),
+        (300_000, 100_300, 128_000),
+        (300_000, 127_900, 128_000),
+        (300_000, 128_100, 192_000),
     ] {
-        assert_eq!(memory.together(at(now + pause), at(now)), at(end), "{pause} ms from {now} on");
-        assert!(end - now - pause <= pause / 4, "{pause} ms from {now} on");
+        let ends = memory.together(at(until), Duration::from_millis(longest));
+        assert_eq!(ends, at(end), "{longest} ms, until {until}");
+        assert!(end - until <= longest / 4, "{longest} ms, until {until}");
     }
 }
 
@@ -175,10 +174,10 @@ fn pauses_are_counted_from_the_first_failure() {
     assert_eq!(memory.next_retry(at(9_100)), None);
 }
 
-/// Whether a value is to be set then: if the status does not say that it was set, and if it does.
-fn outdated(memory: &TargetMemory, supply: &Supply, now: Instant) -> [bool; 2] {
+/// Whether a value is to be set then.
+fn outdated(memory: &TargetMemory, supply: &Supply, now: Instant) -> bool {
     let Some(last) = memory.last_set("alice") else { panic!("nothing was set") };
-    [false, true].map(|recorded| last.is_outdated_by(supply, recorded, now))
+    last.is_outdated_by(supply, now)
 }
 
 fn is_sure(memory: &TargetMemory, supply: &Supply) -> bool {
@@ -196,15 +195,15 @@ fn a_value_that_was_taken_is_set_again_only_when_it_is_another() {
         (supply("claim", "two"), true),
         (supply("other", "one"), true),
     ] {
-        assert_eq!(outdated(&memory, &other, at(9_000)), [outdates, false], "{other:?}");
+        assert_eq!(outdated(&memory, &other, at(9_000)), outdates, "{other:?}");
         assert_eq!(is_sure(&memory, &other), !outdates, "{other:?}");
     }
     memory.succeeded("alice", &part("users", "users admins", None), at(6), at(5));
     assert!(is_sure(&memory, &one), "a change that sets nothing changes nothing of what was set");
     assert!(memory.last_set("bob").is_none());
-    memory.keep_only(&BTreeSet::from(["alice"]));
+    memory.keep_only(&BTreeSet::from(["alice"]), at(9));
     assert!(memory.last_set("alice").is_some());
-    memory.keep_only(&BTreeSet::from(["bob"]));
+    memory.keep_only(&BTreeSet::from(["bob"]), at(9));
     assert!(memory.last_set("alice").is_none());
 }
 
@@ -218,8 +217,8 @@ fn a_value_is_set_once_more_when_nothing_of_a_predecessor_can_land_over_it() {
         let mut memory = TargetMemory::default();
         memory.succeeded("alice", &part(before, "users", Some(one.clone())), at(now), at(30_000));
         assert_eq!(is_sure(&memory, &one), !doubt, "{before:?} at {now}");
-        assert_eq!(outdated(&memory, &one, at(29_999)), [false, false], "{before:?} at {now}");
-        assert_eq!(outdated(&memory, &one, at(30_000)), [doubt, doubt], "{before:?} at {now}");
+        assert!(!outdated(&memory, &one, at(29_999)), "{before:?} at {now}");
+        assert_eq!(outdated(&memory, &one, at(30_000)), doubt, "{before:?} at {now}");
         assert_eq!(memory.next_retry(at(now)), doubt.then(|| at(30_000)), "{before:?} at {now}");
         memory.succeeded("alice", &part("users", "users", Some(one.clone())), at(30_000), at(30_000));
         assert!(is_sure(&memory, &one), "{before:?} at {now}");
@@ -233,15 +232,15 @@ fn after_a_lost_answer_a_value_is_set_again_and_once_more_when_the_lost_write_ca
     memory.unsure_of("alice", &part("users", "users", None), at(20_000));
     assert!(memory.last_set("alice").is_none(), "nothing was to be set");
     memory.unsure_of("alice", &rotation, at(20_000));
-    assert_eq!(outdated(&memory, &one, at(1_000)), [true, true]);
+    assert!(outdated(&memory, &one, at(1_000)));
     assert!(!is_sure(&memory, &one));
     memory.succeeded("alice", &rotation, at(5_000), at(0));
-    assert_eq!(outdated(&memory, &one, at(19_999)), [false, false]);
+    assert!(!outdated(&memory, &one, at(19_999)));
     assert!(!is_sure(&memory, &one));
     assert_eq!(memory.next_retry(at(5_000)), Some(at(20_000)));
-    assert_eq!(outdated(&memory, &one, at(20_000)), [true, true]);
+    assert!(outdated(&memory, &one, at(20_000)));
     memory.succeeded("alice", &rotation, at(20_000), at(0));
-    assert_eq!(outdated(&memory, &one, at(99_000)), [false, false]);
+    assert!(!outdated(&memory, &one, at(99_000)));
     assert!(is_sure(&memory, &one));
 }
 
@@ -257,4 +256,33 @@ fn a_target_is_looked_at_again_at_the_soonest_of_what_was_asked_for_but_not_at_o
     assert_eq!(look.when(at(4_900)), at(5_900));
     look.again();
     assert_eq!(look.when(at(0)), at(0));
+}
+
+#[test]
+fn a_value_in_doubt_is_not_forgotten_with_its_principal() {
+    let (at, mut memory, one) = (clock(), TargetMemory::default(), supply("claim", "one"));
+    memory.unsure_of("alice", &part("users", "users", Some(one)), at(10));
+    memory.keep_only(&BTreeSet::from(["bob"]), at(9));
+    assert!(memory.last_set("alice").is_some());
+    memory.keep_only(&BTreeSet::from(["bob"]), at(10));
+    assert!(memory.last_set("alice").is_none());
+}
+
+#[test]
+fn whom_an_answer_was_about_once_is_not_forgotten_while_the_same_fails() {
+    let mut memory = TargetMemory::default();
+    let fault = || Fault::of("grant", "no");
+    let answered = |memory: &mut TargetMemory, added: &str, error: &CloudError| {
+        let tried = part("", added, None);
+        memory.failed("alice", &tried, error.into(), Instant::now(), 1.0);
+        memory.failure("alice", &tried.account).map(|failure| failure.answered)
+    };
+    for (added, error, expected) in [
+        ("read", CloudError::Unreachable { fault: fault() }, false),
+        ("read", CloudError::Rejected { fault: fault() }, true),
+        ("read", CloudError::Unreachable { fault: fault() }, true),
+        ("write", CloudError::Unreachable { fault: fault() }, false),
+    ] {
+        assert_eq!(answered(&mut memory, added, &error), Some(expected), "{added}: {error}");
+    }
 }

@@ -299,6 +299,14 @@ async fn what_is_not_a_secret_shows_nothing_of_itself_in_messages_or_logs() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_error_page_shows_nothing_of_itself_in_messages() {
+    let server = Server::default();
+    server.says(502, "<html>hunter2</html>");
+    let message = "Secret login could not be read: the API server answered HTTP 502; it will be tried again";
+    assert!(get(&server.secrets()).await.is_err_and(|problem| problem.message == message));
+}
+
 #[test]
 fn a_value_is_read_without_the_blanks_around_it_and_a_blank_one_is_missing() {
     let data = |value: &[u8]| SecretData {

@@ -119,7 +119,7 @@ fn refused(how: fn(&str) -> String) -> String {
     script.extend(users.iter().map(|user| how(user)));
     for user in users.iter().map(String::as_str).chain(["zed"]) {
         let spec = format!("{{clusterId: C, poolName: tin, userName: {user}}}");
-        script += &format!("apply\n  kind: PoolMembership\n  metadata: {{name: {user}}}\n  spec: {spec}\n");
+        script.extend([format!("apply\n  kind: PoolMembership\n  metadata: {{name: {user}}}\n  spec: {spec}\n")]);
     }
     script + "wait 10m\nexpect access C\n  zed: tin\nexpect zed ready=True reason=Granted\n"
 }
