@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
-use crate::signature::{Signed, encode, hex};
+use crate::signature::{Authorization, Refusal, Signed, encode, header, hex};
 
 /// Name of the algorithm, first word of the header and of the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -17,59 +17,14 @@ pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 const REQUIRED: [&str; 6] =
     ["host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"];
 
-/// Why a request does not count as signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The `Authorization` header is not of the form the page gives.
-    Malformed,
-    /// A header that must be signed is not listed: `host`, `content-type` if there is one, every `x-acs-…`.
-    HeaderNotSigned,
-    /// A header listed as signed, or one that every request has, is missing or there twice.
-    HeaderMissing,
-    /// `x-acs-content-sha256` does not belong to this body.
-    BodyHash,
-    /// The signature is another one.
-    Mismatch,
+/// Reads the value of an `Authorization` header.
+pub fn parse(value: &str) -> Result<Authorization, Refusal> {
+    Authorization::parse_as(value, ALGORITHM, "Credential=")
 }
 
-/// The parts of an `Authorization` header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorization {
-    /// `Credential=`
-    pub access_key_id: String,
-    /// `SignedHeaders=`, in lower case and sorted.
-    pub signed_headers: Vec<String>,
-    /// `Signature=`
-    pub signature: String,
-}
-
-impl Authorization {
-    /// Reads the header's value.
-    pub fn parse(value: &str) -> Result<Self, Refusal> {
-        let mut fields = value
-            .strip_prefix(ALGORITHM)
-            .and_then(|rest| rest.strip_prefix(' '))
-            .ok_or(Refusal::Malformed)?
-            .split(',')
-            .map(str::trim);
-        let mut field = |name: &str| {
-            let value = fields.next().and_then(|field| field.strip_prefix(name));
-            value.map(str::to_owned).ok_or(Refusal::Malformed)
-        };
-        let access_key_id = field("Credential=")?;
-        let signed_headers: Vec<String> = field("SignedHeaders=")?.split(';').map(str::to_owned).collect();
-        let signature = field("Signature=")?;
-        let in_order = signed_headers.windows(2).all(|pair| pair[0] < pair[1]);
-        let lower_case = !signed_headers.iter().any(|h| h.contains(char::is_uppercase));
-        if fields.next().is_some() || !in_order || !lower_case {
-            return Err(Refusal::Malformed);
-        }
-        Ok(Self { access_key_id, signed_headers, signature })
-    }
-}
-
-/// Checks the signature of a request. The date's distance from now, the nonce, the access key and the
-/// security token are for the caller to judge.
+/// Checks the signature of a request: `host`, `content-type` if there is one, and every `x-acs-…` must be
+/// signed. The date's distance from now, the nonce, the access key and the security token are for the caller
+/// to judge.
 pub fn verify(request: Signed<'_>, sent: &Authorization, secret: &str) -> Result<(), Refusal> {
     let listed = |name: &str| sent.signed_headers.iter().any(|signed| signed == name);
     if !REQUIRED.into_iter().all(listed) || !signed_when_present(request.headers).iter().all(|name| listed(name)) {
@@ -150,8 +105,4 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
 fn body_hash(request: Signed<'_>) -> Result<String, Refusal> {
     let announced = header(request, "x-acs-content-sha256")?;
     if announced == hex(&Sha256::digest(request.body)) { Ok(announced) } else { Err(Refusal::BodyHash) }
-}
-
-fn header(request: Signed<'_>, name: &str) -> Result<String, Refusal> {
-    request.header(name).ok_or(Refusal::HeaderMissing)
 }

@@ -1,4 +1,5 @@
-//! SDK-HMAC-SHA256, from the vendor's "API Request Signing Guide": the canonical request and its signature.
+//! SDK-HMAC-SHA256, from the vendor's "API Request Signing Guide": the canonical request and its signature; and what
+//! it has in common with the other vendor's algorithm.
 
 use std::fmt::Write;
 
@@ -41,13 +42,13 @@ impl Signed<'_> {
 /// Why a request does not count as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The `Authorization` header is not of the form the page gives.
+    /// The `Authorization` header is not of the form the vendor's page gives.
     Malformed,
-    /// `host` or `x-sdk-date` is not among the signed headers.
+    /// A header that must be signed is not listed.
     HeaderNotSigned,
-    /// A header listed as signed is missing, or there twice.
+    /// A header listed as signed, or one that every request has, is missing or there twice.
     HeaderMissing,
-    /// `X-Sdk-Content-Sha256` does not belong to this body.
+    /// The hash that was announced does not belong to this body.
     BodyHash,
     /// The signature is another one.
     Mismatch,
@@ -56,7 +57,7 @@ pub enum Refusal {
 /// The parts of an `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// `Access=`
+    /// `Access=`, `Credential=`
     pub access_key_id: String,
     /// `SignedHeaders=`, in lower case and sorted.
     pub signed_headers: Vec<String>,
@@ -67,8 +68,13 @@ pub struct Authorization {
 impl Authorization {
     /// Reads the header's value.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
+        Self::parse_as(value, ALGORITHM, "Access=")
+    }
+
+    /// Reads the header's value as another algorithm has it, which gives the key another name.
+    pub(crate) fn parse_as(value: &str, algorithm: &str, key: &str) -> Result<Self, Refusal> {
         let mut fields = value
-            .strip_prefix(ALGORITHM)
+            .strip_prefix(algorithm)
             .and_then(|rest| rest.strip_prefix(' '))
             .ok_or(Refusal::Malformed)?
             .split(',')
@@ -77,7 +83,7 @@ impl Authorization {
             let value = fields.next().and_then(|field| field.strip_prefix(name));
             value.map(str::to_owned).ok_or(Refusal::Malformed)
         };
-        let access_key_id = field("Access=")?;
+        let access_key_id = field(key)?;
         let signed_headers: Vec<String> = field("SignedHeaders=")?.split(';').map(str::to_owned).collect();
         let signature = field("Signature=")?;
         let in_order = signed_headers.windows(2).all(|pair| pair[0] < pair[1]);
@@ -89,8 +95,8 @@ impl Authorization {
     }
 }
 
-/// Checks the signature of a request. The date's distance from now, the access key and the security
-/// token are for the caller to judge.
+/// Checks the signature of a request: `host` and `x-sdk-date` must be signed. The date's distance from now, the
+/// access key and the security token are for the caller to judge.
 pub fn verify(request: Signed<'_>, sent: &Authorization, secret: &str) -> Result<(), Refusal> {
     for required in ["host", "x-sdk-date"] {
         if !sent.signed_headers.iter().any(|name| name == required) {
@@ -182,7 +188,8 @@ fn body_hash(request: Signed<'_>) -> Result<String, Refusal> {
     if unsigned || announced == actual { Ok(announced) } else { Err(Refusal::BodyHash) }
 }
 
-fn header(request: Signed<'_>, name: &str) -> Result<String, Refusal> {
+/// The only value of a header that has to be there.
+pub(crate) fn header(request: Signed<'_>, name: &str) -> Result<String, Refusal> {
     request.header(name).ok_or(Refusal::HeaderMissing)
 }
 

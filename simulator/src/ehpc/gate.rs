@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use super::api::{Generation, asked_for};
 use super::switches::Post2018;
 use super::{Switches, error};
-use crate::acs3::{Authorization, Refusal, verify};
+use crate::acs3::{self, verify};
 use crate::answer::Answer;
 use crate::call::Received;
 use crate::rate::Rate;
 use crate::settings::AccessKey;
+use crate::signature::Refusal;
 use crate::world::World;
 
 /// How far a request's date may be from the cloud's clock, either way.
@@ -46,7 +47,7 @@ impl Gate {
 /// The access key id that the caller claims to have, for the journal.
 pub(crate) fn claimed(request: &Received) -> Option<String> {
     let value = request.header("authorization")?;
-    Authorization::parse(value).ok().map(|sent| sent.access_key_id)
+    acs3::parse(value).ok().map(|sent| sent.access_key_id)
 }
 
 /// Lets a call in, or says why not.
@@ -89,7 +90,7 @@ fn throttled(switches: &Switches) -> Answer {
 fn signature_is_good(world: &World, request: &Received) -> Result<(), Answer> {
     let sent = request
         .header("authorization")
-        .and_then(|value| Authorization::parse(value).ok())
+        .and_then(|value| acs3::parse(value).ok())
         .ok_or_else(|| refused(Refusal::Malformed))?;
     let key = world.alibaba.keys.get(&sent.access_key_id);
     let key = key.ok_or_else(|| error(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."))?;
