@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cloud_access_operator::app::Operator;
 use cloud_access_operator::clouds::{Account, CloudError};
-use cloud_access_operator::engine::{
-    AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target, kind_tasks, watch_accounts,
-};
+use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
 use cloud_access_operator::kinds::QueueGrant;
-use tokio::sync::watch;
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::World;
+use crate::world::{World, in_virtual_time};
 
 /// How often the target that panics, or the one that hangs, was looked at.
 static BAD_LOOKS: AtomicU32 = AtomicU32::new(0);
@@ -83,18 +79,9 @@ expect bad reason=absent
 
 /// Runs the script with the kind in place of the operator's own.
 fn check(target: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    in_virtual_time(async {
         let mut world = World::pure(&[]);
-        world.replace_operator(|operator: Operator, stop| {
-            let (context, publisher) = operator.context(stop);
-            let (known, accounts_known) = watch::channel(false);
-            let tasks = kind_tasks::<Brittle>(&context, accounts_known);
-            let accounts = watch_accounts(context, vec![tasks.account_changed], known);
-            Box::pin(async move {
-                _ = tokio::join!(tasks.run, accounts, publisher);
-            })
-        });
+        world.serve_only::<Brittle>();
         let script = Script::parse(target, &SCRIPT.replace("TARGET", target));
         Runner::run(&script, world).await;
     });
@@ -133,8 +120,7 @@ fn nobody_waits_behind_many_who_are_refused() {
         format!("cloud fault {{{of}, \"action\": {{\"answer\": {answer}}}}}\n")
     };
     for how in [unknown as fn(&str) -> String, catch_all] {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let script = Script::parse("refused", &refused(how));
-        runtime.block_on(async { Runner::run(&script, World::pure(&[])).await });
+        in_virtual_time(async { Runner::run(&script, World::pure(&[])).await });
     }
 }

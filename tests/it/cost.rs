@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::World;
+use crate::world::{World, in_virtual_time};
 
 /// Calls of one complete list: the total is told, and more than a page is asked for at once. The owner has a row.
 fn list(users: usize) -> String {
@@ -41,9 +41,8 @@ fn script(users: usize) -> String {
 
 fn hold(name: &str, script: &str) {
     let settings = [("in-flight-window".to_owned(), "1s".to_owned())];
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let script = Script::parse(name, script);
-    runtime.block_on(async { Runner::run(&script, World::pure(&settings)).await });
+    in_virtual_time(async { Runner::run(&script, World::pure(&settings)).await });
 }
 
 #[test]
@@ -161,8 +160,7 @@ fn lists_while_refused(users: usize) -> usize {
         write!(script, "apply\n  kind: QueueGrant\n  metadata: {{name: g{user:03}}}\n  spec: {spec}\n").unwrap();
     }
     let script = Script::parse("refused", &(script + "wait 1h\n"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    in_virtual_time(async {
         let mut world = World::pure(&[]);
         world.random = spread;
         let simulator = world.simulator.clone();

@@ -5,18 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use cloud_access_operator::access_object;
 use cloud_access_operator::api::{AccessStatus, CommonSpec};
-use cloud_access_operator::app::Operator;
 use cloud_access_operator::clouds::{Account, CloudError};
-use cloud_access_operator::engine::{
-    AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target, kind_tasks, watch_accounts,
-};
+use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::World;
+use crate::world::{World, in_virtual_time};
 
 /// Who has a key of which door. (A resource that the store in memory knows under the name of another kind.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -90,18 +86,9 @@ expect ann gone
 
 #[test]
 fn a_fifth_kind_takes_one_file() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    in_virtual_time(async {
         let mut world = World::pure(&[]);
-        world.replace_operator(|operator: Operator, stop| {
-            let (context, publisher) = operator.context(stop);
-            let (known, accounts_known) = watch::channel(false);
-            let tasks = kind_tasks::<Doors>(&context, accounts_known);
-            let accounts = watch_accounts(context, vec![tasks.account_changed], known);
-            Box::pin(async move {
-                _ = tokio::join!(tasks.run, accounts, publisher);
-            })
-        });
+        world.serve_only::<Doors>();
         Runner::run(&Script::parse("a fifth kind", SCRIPT), world).await;
     });
     let door = DOOR.lock().unwrap_or_else(PoisonError::into_inner);

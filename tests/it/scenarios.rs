@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::{World, environment};
+use crate::world::{World, environment, in_virtual_time};
 
 /// Real worlds at once: each has an operator process of its own.
 const REAL_AT_ONCE: usize = 6;
@@ -29,10 +29,7 @@ fn every_scenario_holds_in_the_pure_world() {
     assert!(!scripts.is_empty(), "no scenario has that name");
     let failed = scripts.iter().filter(|script| {
         // A thread of its own, so that one that does not hold leaves the others running.
-        let run = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-            runtime.unwrap().block_on(async { Runner::run(script, World::pure(&script.settings)).await });
-        };
+        let run = || in_virtual_time(async { Runner::run(script, World::pure(&script.settings)).await });
         std::thread::scope(|scope| scope.spawn(run).join().is_err())
     });
     let failed: Vec<_> = failed.map(|script| &script.name).collect();

@@ -16,6 +16,7 @@ use cloud_access_operator::clouds::{CloudError, Transport, TransportError};
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::language::{Asked, Case, Message, parse};
+use crate::world::in_virtual_time;
 
 /// All that the clients do, in their words, and how its request is told from others.
 const OPERATIONS: &[(&str, &[&str])] = &[
@@ -232,10 +233,7 @@ async fn run(text: &str) {
 #[test]
 fn every_call_goes_over_the_wire_as_its_file_says() {
     let failed = files().into_iter().filter(|(name, text)| {
-        let run = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-            runtime.unwrap().block_on(run(text));
-        };
+        let run = || in_virtual_time(run(text));
         // A thread of its own, so that one that does not hold leaves the others running. A panic tells its name.
         let thread = std::thread::Builder::new().name(name.clone());
         std::thread::scope(|scope| thread.spawn_scoped(scope, run).unwrap().join().is_err())

@@ -15,7 +15,7 @@ use cloud_access_operator::app::Operator;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
 use cloud_access_operator::clouds::{Transport, TransportError};
-use cloud_access_operator::engine::Settings;
+use cloud_access_operator::engine::{AccessKind, Settings, kind_tasks, watch_accounts};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
@@ -38,6 +38,12 @@ pub async fn admin(environment: &Path) -> Client {
     let options = kube::config::KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// Does the work in a time of its own, which passes as soon as nothing else is left to do.
+pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(work)
 }
 
 /// How the operator runs.
@@ -118,9 +124,17 @@ impl World {
         }
     }
 
-    /// Runs something else in place of the operator, in the pure world.
-    pub fn replace_operator(&mut self, run: RunOperator) {
-        self.run = run;
+    /// Serves this kind alone in place of the operator's own, in the pure world.
+    pub fn serve_only<K: AccessKind>(&mut self) {
+        self.run = |operator, stop| {
+            let (context, publisher) = operator.context(stop);
+            let (known, accounts_known) = watch::channel(false);
+            let tasks = kind_tasks::<K>(&context, accounts_known);
+            let accounts = watch_accounts(context, vec![tasks.account_changed], known);
+            Box::pin(async move {
+                _ = tokio::join!(tasks.run, accounts, publisher);
+            })
+        };
     }
 
     /// Kubernetes writes of the operator so far, where they can be counted.

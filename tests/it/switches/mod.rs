@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::World;
+use crate::world::{World, in_virtual_time};
 
 /// Switches and their positions.
 type Positions = &'static [(&'static str, &'static str)];
@@ -39,10 +39,7 @@ fn apply(kind: &str, name: &str, spec: &str) -> String {
 fn check(positions: &[Positions], life: impl Fn(Positions) -> String + Sync) {
     let holds = |positions: &Positions| {
         let script = Script::parse(&format!("{positions:?}"), &life(positions));
-        let run = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-            runtime.unwrap().block_on(async { Runner::run(&script, World::pure(&[])).await });
-        };
+        let run = || in_virtual_time(async { Runner::run(&script, World::pure(&[])).await });
         std::thread::scope(|scope| scope.spawn(run).join().is_ok())
     };
     let failed: Vec<_> = positions.iter().filter(|positions| !holds(positions)).collect();
