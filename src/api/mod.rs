@@ -13,7 +13,7 @@ pub use account::{
 };
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;
-pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy};
+pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy, Mode};
 pub use status::AccessStatus;
 
 /// The API group of every kind.
@@ -21,3 +21,6 @@ pub const GROUP: &str = "cloudaccess.dev";
 
 /// Keeps an object until its access is revoked.
 pub const FINALIZER: &str = "cloudaccess.dev/revoke";
+
+/// Its value is a time, or anything new: the object is looked at now, and what failed is tried again.
+pub const REQUESTED_AT: &str = "cloudaccess.dev/requestedAt";

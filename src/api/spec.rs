@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use jiff::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{KubeSchema, Resource};
 use schemars::JsonSchema;
@@ -9,6 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{AccessStatus, AccountRef};
+
+/// RFC 3339, with an offset.
+const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
 
 /// A custom resource that asks for access.
 pub trait AccessObject:
@@ -47,6 +51,7 @@ macro_rules! access_object {
 /// The spec fields that every kind has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validFrom < self.validUntil").message("validFrom must be before validUntil"))]
 pub struct CommonSpec {
     /// The account through which the cloud is reached, in the namespace of this object. Cannot be changed: delete this
     /// object and create another.
@@ -60,6 +65,26 @@ pub struct CommonSpec {
     /// What to do with granted access when the object is deleted; see [`DeletionPolicy`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+
+    /// Whether the cloud is changed, or only looked at; see [`Mode`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// While true, nothing is granted for this object and nothing that was granted is taken away, whatever is edited.
+    /// Deletion and validUntil take effect all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// No access before this time, such as 2026-03-01T08:00:00Z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = TIME))]
+    pub valid_from: Option<Timestamp>,
+
+    /// No access from this time on, such as 2026-03-31T18:00:00Z; what was granted for this object is taken away then. Can be
+    /// set to a later time, also when it has passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = TIME))]
+    pub valid_until: Option<Timestamp>,
 }
 
 impl CommonSpec {
@@ -73,6 +98,18 @@ impl CommonSpec {
     #[must_use]
     pub fn retains(&self) -> bool {
         self.deletion_policy == Some(DeletionPolicy::Retain)
+    }
+
+    /// The cloud is only looked at.
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        self.mode == Some(Mode::Observe)
+    }
+
+    /// Nothing is done for now.
+    #[must_use]
+    pub fn suspends(&self) -> bool {
+        self.suspend == Some(true)
     }
 }
 
@@ -95,4 +132,14 @@ pub enum DeletionPolicy {
     Revoke,
     /// Leave it in the cloud.
     Retain,
+}
+
+/// Whether the cloud is changed. Enforce (the default) grants and revokes. Observe only looks, and says in status.plan what
+/// Enforce would change; what was granted before stays, and is taken away when this object is deleted or expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Grant and revoke.
+    Enforce,
+    /// Look, and say what would be changed.
+    Observe,
 }

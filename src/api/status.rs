@@ -1,5 +1,6 @@
 //! What the operator writes back: what it saw, what it owns, and how the object stands.
 
+use jiff::Timestamp;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,23 @@ pub struct AccessStatus {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 128), inner(length(max = 256), regex(pattern = r"^[^\x00]+$")))]
     pub owned: Vec<String>,
+
+    /// What would be changed in the cloud, in words: in mode Observe, or while a revocation is held back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(max = 8), inner(length(max = 2048), regex(pattern = r"^[^\x00]+$")))]
+    pub plan: Vec<String>,
+
+    /// The validUntil that has passed. Whatever the clock says later, the object stays expired until validUntil is set to a
+    /// later time than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = r"^[0-9T:.Z+-]+$"))]
+    pub expired_at: Option<Timestamp>,
+
+    /// The annotation cloudaccess.dev/requestedAt as it was when the object was last looked at and acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^[^\x00]*$"))]
+    pub last_handled_reconcile_at: Option<String>,
 
     /// The uid and resourceVersion of the Secret, and the key in it, whose value was last set in the cloud for this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]

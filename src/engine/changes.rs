@@ -14,7 +14,7 @@ use super::objects::ObjectError;
 use super::parts::Part;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
-use super::report::words;
+use super::wording::words;
 use crate::clouds::CloudError;
 use crate::plan::{Access, ClaimState, Standing};
 

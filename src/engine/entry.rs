@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use serde_json::Value;
 
-use crate::api::{AccessObject, AccessStatus, FINALIZER};
+use super::standing::Validity;
+use crate::api::{AccessObject, AccessStatus, FINALIZER, REQUESTED_AT};
 
 /// The namespace and name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +45,8 @@ pub(crate) struct Entry<O> {
     pub(crate) created: i64,
     pub(crate) deleting: bool,
     pub(crate) finalizers: Vec<String>,
+    /// What the annotation says by which somebody asks for a look now.
+    pub(crate) requested_at: Option<String>,
     pub(crate) content: Content<O>,
 }
 
@@ -75,7 +79,12 @@ pub(crate) struct Recorded {
     pub(crate) retain: bool,
     /// The name of its account.
     pub(crate) account: Option<String>,
+    pub(crate) valid_from: Option<Timestamp>,
+    pub(crate) valid_until: Option<Timestamp>,
 }
+
+/// The longest request for a look that is echoed whole.
+const LONGEST_REQUEST: usize = 256;
 
 /// How often an object is tried to be read before the targets go on without knowing what it owns.
 const MOST_TRIES: u8 = 3;
@@ -109,6 +118,7 @@ impl<O: AccessObject> Entry<O> {
             created: meta.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             deleting: meta.deletion_timestamp.is_some(),
             finalizers: Vec::new(),
+            requested_at: requested_at(meta),
             content,
         }
     }
@@ -127,11 +137,7 @@ impl<O: AccessObject> Entry<O> {
         if !self.is_unread() || earlier.is_unread() {
             return self;
         }
-        let recorded = Recorded {
-            status: earlier.status().clone(),
-            retain: earlier.retains(),
-            account: earlier.account().map(str::to_owned),
-        };
+        let recorded = Recorded::of(earlier, earlier.status().clone());
         self.with_reading(Reading::Carried(Box::new(recorded)))
     }
 
@@ -212,12 +218,39 @@ impl<O: AccessObject> Entry<O> {
         self.object().is_some_and(|object| object.common().adopts())
     }
 
+    /// Nothing is to be done for it for now.
+    pub(crate) fn suspends(&self) -> bool {
+        self.object().is_some_and(|object| object.common().suspends())
+    }
+
+    /// The cloud is only to be looked at for it.
+    pub(crate) fn observes(&self) -> bool {
+        self.object().is_some_and(|object| object.common().observes())
+    }
+
+    /// When its access begins and ends.
+    pub(crate) fn validity(&self) -> Validity {
+        let (from, until) = match &self.content {
+            Content::Decoded(object) => (object.common().valid_from, object.common().valid_until),
+            Content::Undecodable { .. } => {
+                self.recorded().map_or((None, None), |recorded| (recorded.valid_from, recorded.valid_until))
+            }
+        };
+        Validity { from, until, expired_at: self.status().expired_at }
+    }
+
+    /// Somebody asks for a look now, and got none yet.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requested_at.is_some() && self.requested_at != self.status().last_handled_reconcile_at
+    }
+
     /// It asks for nothing else than the other version did. Status and finalizers are our own writing: what others do
     /// to them is seen at the next look.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
         self.uid == other.uid
             && self.generation == other.generation
             && self.deleting == other.deleting
+            && self.requested_at == other.requested_at
             && self.object().is_some() == other.object().is_some()
     }
 
@@ -236,6 +269,13 @@ impl<O: AccessObject> Entry<O> {
 }
 
 impl Recorded {
+    /// What an object says about itself, with this status.
+    pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, status: AccessStatus) -> Self {
+        let (retain, account) = (entry.retains(), entry.account().map(str::to_owned));
+        let Validity { from, until, .. } = entry.validity();
+        Self { status, retain, account, valid_from: from, valid_until: until }
+    }
+
     /// Reads what an object that cannot be decoded says about itself. `None` when it may own something, but where cannot
     /// be told.
     pub(crate) fn read(object: &Value) -> Option<Self> {
@@ -245,6 +285,7 @@ impl Recorded {
             if list.is_null() { Some(Vec::new()) } else { serde_json::from_value(list.clone()).ok() }
         };
         let text = |field: &str| status[field].as_str().map(str::to_owned);
+        let time = |value: &Value| value.as_str().and_then(|time| time.parse().ok());
         let recorded = AccessStatus {
             observed_generation: status["observedGeneration"].as_i64(),
             conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
@@ -252,6 +293,9 @@ impl Recorded {
             principal: text("principal"),
             observed: strings("observed").unwrap_or_default(),
             owned: strings("owned")?,
+            plan: strings("plan").unwrap_or_default(),
+            expired_at: time(&status["expiredAt"]),
+            last_handled_reconcile_at: text("lastHandledReconcileAt"),
             secret_version: text("secretVersion"),
             last_request_id: text("lastRequestId"),
         };
@@ -259,9 +303,20 @@ impl Recorded {
             return None;
         }
         let spec = &object["spec"];
-        let account = spec["accountRef"]["name"].as_str().map(str::to_owned);
-        Some(Self { status: recorded, retain: spec["deletionPolicy"] == "Retain", account })
+        Some(Self {
+            status: recorded,
+            retain: spec["deletionPolicy"] == "Retain",
+            account: spec["accountRef"]["name"].as_str().map(str::to_owned),
+            valid_from: time(&spec["validFrom"]),
+            valid_until: time(&spec["validUntil"]),
+        })
     }
+}
+
+/// The annotation by which somebody asks for a look now, as far as it can be echoed.
+fn requested_at(meta: &ObjectMeta) -> Option<String> {
+    let asked = meta.annotations.as_ref()?.get(REQUESTED_AT)?;
+    Some(asked.chars().filter(|char| !char.is_control()).take(LONGEST_REQUEST).collect())
 }
 
 /// The decoder's words, short enough for a message.

@@ -13,7 +13,7 @@ use tracing::debug;
 use super::entry::Entry;
 use super::status::Rest;
 use crate::api::AccessObject;
-use crate::plan::Class;
+use crate::plan::{Class, Outcome};
 
 /// The longest note that the API server takes.
 const LONGEST_NOTE: usize = 1000;
@@ -57,7 +57,7 @@ impl Events {
             uid: Some(entry.uid.clone()),
             ..ObjectReference::default()
         };
-        let fine = gone || rest.outcome.class() == Class::Ready;
+        let fine = gone || rest.outcome.class() == Class::Ready || rest.outcome == Outcome::Suspended;
         let event = Event {
             type_: if fine { EventType::Normal } else { EventType::Warning },
             reason: if gone { "Released" } else { rest.outcome.reason() }.to_owned(),

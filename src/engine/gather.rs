@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use kube::Resource;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -17,7 +19,8 @@ use super::memory::LastSet;
 use super::observe::Observation;
 use super::problem::Problem;
 use super::reaction::Trouble;
-use crate::plan::{Access, ClaimState, Outcome, Standing};
+use super::standing::{End, Stand};
+use crate::plan::{Access, ClaimState, Outcome};
 
 /// Secrets being read at once in one pass.
 const CONCURRENT_READS: usize = 32;
@@ -69,7 +72,7 @@ impl<K: AccessKind> Member<K> {
     /// Reads the Secret that it names. One that cannot be used is its problem.
     async fn read_secret(&mut self, engine: &Engine<K>) {
         let Some(named) = self.located.claim.as_ref().and_then(|claim| claim.secret.as_ref()) else { return };
-        if self.entry.deleting || self.located.problem.is_some() {
+        if self.has_ended(engine.clock.now()) || self.located.problem.is_some() {
             return;
         }
         let key = ObjectKey { namespace: self.entry.key.namespace.clone(), name: named.name.clone() };
@@ -77,6 +80,7 @@ impl<K: AccessKind> Member<K> {
         // However short the time between two looks, each sees what was changed before the last one.
         let drift_interval = self.account().and_then(|account| engine.accounts.drift_interval(account));
         let age = drift_interval.unwrap_or(engine.settings.drift_interval) / 2;
+        let age = if self.entry.is_requested() { Duration::ZERO } else { age };
         let read = engine.secrets.get_younger(&key, age, &needed_by).await;
         let supplied = read.and_then(|secret| {
             if engine.accounts.holds_credentials(&key) {
@@ -108,31 +112,52 @@ impl<K: AccessKind> Member<K> {
         same
     }
 
+    /// It wants nothing at this time.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        End::of(&*self.entry, now).is_some()
+    }
+
+    /// It wants nothing at this time, and nothing is left to do for it.
+    pub(crate) fn is_at_rest(&self, now: Timestamp) -> bool {
+        self.has_ended(now) && self.entry.status().owned.is_empty() && !self.entry.has_finalizer()
+    }
+
+    /// It owns what it does not want at this time.
+    pub(crate) fn gives_up(&self, now: Timestamp) -> bool {
+        let owned = &self.entry.status().owned;
+        !owned.is_empty() && (self.has_ended(now) || owned.iter().any(|string| !self.wanted().contains(string)))
+    }
+
+    /// What it may do at this time, and why.
+    pub(crate) fn stand(&self, observation: &Observation<K>, now: Timestamp) -> Stand {
+        Stand::of(&*self.entry, now, self.trouble(observation, now))
+    }
+
     /// Why it can do nothing now: its own problem, or that its account could not list.
-    pub(crate) fn trouble(&self, observation: &Observation<K>) -> Option<Trouble> {
+    pub(crate) fn trouble(&self, observation: &Observation<K>, now: Timestamp) -> Option<Trouble> {
         if let Some(problem) = &self.located.problem {
             return Some(problem.clone().into());
         }
         let account = self.account().and_then(|account| observation.trouble(account)).cloned();
-        let wanted = || Some(self.wanted()).filter(|_| !self.entry.deleting);
+        let wanted = || Some(self.wanted()).filter(|_| !self.has_ended(now));
         account.or_else(|| observation.unknown_of(&wanted()?).map(Trouble::from))
     }
 
     /// The claim as the rule sees it. `last_set` is what this process last set for the principal.
     pub(crate) fn state(
         &self,
+        stand: &Stand,
         observation: &Observation<K>,
         may_adopt: bool,
         last_set: Option<&LastSet>,
     ) -> ClaimState {
         let entry = &self.entry;
-        let frozen = self.trouble(observation).is_some();
         // A row under another spelling may be somebody else's: it is not taken over.
         let takes_over = !entry.status().owned.is_empty() || observation.spells(&self.located.principal);
         ClaimState {
             age: (entry.created, entry.key.to_string()),
             wanted: self.wanted(),
-            mode: if frozen { Standing::Frozen } else { Standing::Live },
+            mode: stand.standing(),
             deleting: entry.deleting,
             finalizer: entry.has_finalizer(),
             owned: entry.status().owned.iter().cloned().collect(),
@@ -151,10 +176,10 @@ impl<K: AccessKind> Member<K> {
     }
 
     /// The Secret that it names could not be used, or the target does not know what it names.
-    pub(crate) fn lacks_something(&self, observation: &Observation<K>) -> bool {
+    pub(crate) fn lacks_something(&self, observation: &Observation<K>, now: Timestamp) -> bool {
         let names_secret = self.located.claim.as_ref().is_some_and(|claim| claim.secret.is_some());
         let lacks_secret = names_secret && self.supply.is_none();
-        !self.entry.deleting && (lacks_secret || observation.unknown_of(&self.wanted()).is_some())
+        !self.has_ended(now) && (lacks_secret || observation.unknown_of(&self.wanted()).is_some())
     }
 
     pub(crate) fn wanted(&self) -> Access {
@@ -170,17 +195,28 @@ pub(crate) struct Principal<K: AccessKind> {
     pub(crate) written: bool,
 }
 
+impl<K: AccessKind> Principal<K> {
+    /// Access on it is to be taken away, as far as that can be told without a list.
+    pub(crate) fn is_given_up(&self, now: Timestamp) -> bool {
+        self.members.iter().any(|member| member.entry.deleting || member.has_ended(now) && member.gives_up(now))
+    }
+}
+
 /// The principals of a group: those with ended claims first, because access that was taken away goes first; then those
 /// that were never looked at; then the others. The Secrets that they name are read.
 pub(crate) async fn gather<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Vec<Principal<K>> {
-    let mut principals = by_principal::<K>(engine.store.group(group), &engine.accounts);
+    let mut principals = by_principal::<K>(engine.store.group(group), &engine.accounts, engine.clock.now());
     stream::iter(principals.iter_mut().flat_map(|principal| &mut principal.members))
         .for_each_concurrent(CONCURRENT_READS, |member| member.read_secret(engine))
         .await;
     principals
 }
 
-fn by_principal<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, accounts: &Accounts) -> Vec<Principal<K>> {
+fn by_principal<K: AccessKind>(
+    entries: Vec<Arc<Entry<K::Object>>>,
+    accounts: &Accounts,
+    now: Timestamp,
+) -> Vec<Principal<K>> {
     let mut by_name: BTreeMap<String, Vec<Member<K>>> = BTreeMap::new();
     // An object that is being deleted and that nobody holds back is on its way out.
     for entry in entries.into_iter().filter(|entry| !entry.deleting || !entry.finalizers.is_empty()) {
@@ -190,25 +226,26 @@ fn by_principal<K: AccessKind>(entries: Vec<Arc<Entry<K::Object>>>, accounts: &A
     let mut principals: Vec<_> =
         by_name.into_iter().map(|(name, members)| Principal { name, members, written: false }).collect();
     if K::EXCLUSIVE {
-        refuse_alike(&mut principals);
+        refuse_alike(&mut principals, now);
     }
     principals.sort_by_key(|principal| {
-        let any = |test: fn(&Entry<K::Object>) -> bool| principal.members.iter().any(|member| test(&member.entry));
-        (!any(|entry| entry.deleting), !any(|entry| entry.status().observed_generation.unwrap_or(-1) < 0))
+        let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
+        (!principal.is_given_up(now), !principal.members.iter().any(is_new))
     });
     principals
 }
 
 /// Of an exclusive kind, two names that differ only in case might be one principal, pulled to and fro: whoever owns
 /// something there goes on, else the oldest, and the claims on the other names wait.
-fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>]) {
+fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>], now: Timestamp) {
     let rank = |principal: &Principal<K>| {
         let entries = || principal.members.iter().map(|member| &member.entry);
         let owns = entries().any(|entry| !entry.status().owned.is_empty());
         (!owns, entries().map(|entry| (entry.created, entry.key.clone())).min())
     };
     let mut first: BTreeMap<String, (_, String)> = BTreeMap::new();
-    for principal in principals.iter().filter(|principal| !principal.name.is_empty()) {
+    let counts = |principal: &&Principal<K>| principal.members.iter().any(|member| !member.is_at_rest(now));
+    for principal in principals.iter().filter(|principal| !principal.name.is_empty()).filter(counts) {
         let rank = (rank(principal), principal.name.clone());
         let known = first.entry(principal.name.to_ascii_lowercase()).or_insert_with(|| rank.clone());
         if rank < *known {

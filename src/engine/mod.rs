@@ -10,7 +10,8 @@
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
-//! | `report`, `status`, `events` | how claims rest, in words, conditions and events |
+//! | `standing` | what a claim may do now, and why: validity, suspension, mode |
+//! | `report`, `wording`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
@@ -32,20 +33,24 @@ mod queue;
 mod reaction;
 mod report;
 mod secrets;
+mod standing;
 mod status;
 mod steps;
 mod store;
 mod watch;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use kube::Client;
 use kube::runtime::scheduler::ScheduleRequest;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::time::Instant;
+use tracing::info;
 
 pub use accounts::ResolveAccount;
 pub use entry::ObjectKey;
@@ -63,6 +68,10 @@ use objects::Objects;
 use reaction::Trouble;
 use secrets::Secrets;
 use store::Store;
+
+/// How often the clock is compared with the time that has passed, and the least difference that somebody has made.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
+const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(1);
 
 /// How the engine paces itself. Every interval is an operator flag, or follows from one.
 #[derive(Debug, Clone)]
@@ -189,8 +198,9 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
                 () = watch::until(stop.clone()) => {}
             }
         };
-        futures::pin_mut!(watches, passes);
-        futures::future::select(watches, passes).await;
+        let clock = engine.heed_clock();
+        futures::pin_mut!(watches, passes, clock);
+        futures::future::select(futures::future::select(watches, clock), passes).await;
     };
     KindTasks { run: Box::pin(run), account_changed: Box::new(move |account| for_accounts.account_changed(account)) }
 }
@@ -218,6 +228,22 @@ impl<K: AccessKind> Engine<K> {
         for message in groups {
             // Fails only when the queue has stopped, and then nothing is to be looked at any more.
             drop(self.requests.send(ScheduleRequest { message, run_at }));
+        }
+    }
+
+    /// Looks at all whose access begins or ends at some time when somebody has set the clock: what was waited for may have
+    /// come.
+    async fn heed_clock(&self) {
+        let (mut clock, mut instant) = (self.clock.now(), Instant::now());
+        loop {
+            tokio::time::sleep(CLOCK_INTERVAL).await;
+            let before = (clock, instant);
+            (clock, instant) = (self.clock.now(), Instant::now());
+            let passed = SignedDuration::try_from(instant - before.1).unwrap_or(SignedDuration::MAX);
+            if (clock.duration_since(before.0) - passed).abs() >= CLOCK_STEP {
+                info!(from = %(before.0 + passed), to = %clock, "the clock was set");
+                self.schedule_all(self.store.groups_of(|entry| entry.validity().is_bounded()));
+            }
         }
     }
 

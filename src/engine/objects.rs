@@ -102,16 +102,26 @@ impl<O: AccessObject> Objects<O> {
 
 /// An answer that cannot be decoded still holds the status that we know.
 fn keep_recorded<O: AccessObject>(answer: Entry<O>, before: &Entry<O>, status: &AccessStatus) -> Entry<O> {
-    let account = before.account().map(str::to_owned);
-    let recorded = Recorded { status: status.clone(), retain: before.retains(), account };
-    answer.with_reading(Reading::Recorded(Box::new(recorded)))
+    answer.with_reading(Reading::Recorded(Box::new(Recorded::of(before, status.clone()))))
 }
+
+/// The fields of a status that may be absent.
+const OPTIONAL: [&str; 8] = [
+    "observedGeneration",
+    "target",
+    "principal",
+    "plan",
+    "expiredAt",
+    "lastHandledReconcileAt",
+    "secretVersion",
+    "lastRequestId",
+];
 
 /// A status as a merge patch that leaves nothing of the previous one: what is absent is null, what is empty is there.
 fn whole(status: &AccessStatus) -> Value {
     let mut patch = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = patch.as_object_mut() {
-        for field in ["observedGeneration", "target", "principal", "secretVersion", "lastRequestId"] {
+        for field in OPTIONAL {
             fields.entry(field).or_insert(Value::Null);
         }
     }

@@ -9,7 +9,7 @@ use super::entry::ObjectKey;
 use super::kind::{AccessKind, Listing, Row, Target};
 use super::problem::Problem;
 use super::reaction::Trouble;
-use super::report::words;
+use super::wording::words;
 use crate::plan::{Access, Observed, Outcome};
 
 /// What a look at a target showed.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -16,6 +17,8 @@ use super::kind::{AccessKind, Target};
 use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
+use super::standing::End;
+use super::steps::instant_of;
 use crate::plan::{Access, Outcome};
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
@@ -107,6 +110,18 @@ impl<K: AccessKind> Pass<'_, K> {
         self.report(principals, |principal| !principal.written).await;
     }
 
+    /// Who asks for a look now has what failed tried again, with the credentials as they are.
+    async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
+        for principal in principals {
+            for member in principal.members.iter().filter(|member| member.entry.is_requested()) {
+                self.memory().forgive(&principal.name);
+                if let Some(account) = member.account() {
+                    self.engine.accounts.doubt(account).await;
+                }
+            }
+        }
+    }
+
     /// Something is left to do for a principal, and nothing but time is missing.
     fn is_unsettled(&self, principal: &Principal<K>) -> bool {
         let planned = self.plan(principal);
@@ -128,7 +143,7 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Schedules what time alone will bring.
     fn wait_for(&mut self, principals: &[Principal<K>]) {
-        let now = Instant::now();
+        let (now, clock) = (Instant::now(), self.engine.clock.now());
         if self.observation.is_known() {
             // What is on its way is not done yet.
             let done = |principal: &&Principal<K>| {
@@ -138,19 +153,18 @@ impl<K: AccessKind> Pass<'_, K> {
         }
         let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
         let members = || principals.iter().flat_map(|principal| &principal.members);
-        let waits_for_predecessor = !self.sure
-            && members().any(|member| {
-                let owned = &member.entry.status().owned;
-                member.entry.deleting || owned.iter().any(|string| !member.wanted().contains(string))
-            });
+        let waits_for_predecessor =
+            !self.sure && members().any(|member| member.entry.deleting || member.gives_up(clock));
+        let turns = members().filter_map(|member| member.entry.validity().next_turn(clock)).min();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         // What is overdue by now is forgotten by the next list that begins after.
+        self.look.at(turns.map(|turn| instant_of(turn, clock)));
         let awaited = self.observation.is_known() && memory.landing.awaits();
         let wait = if self.observation.is_gone() { GONE_WAIT } else { SHOWN_WAIT };
         let waits = unsettled || awaited || self.observation.is_gone();
         self.look.at(waits.then(|| now + growing(wait, memory.waits)));
         memory.waits = if waits { memory.waits + 1 } else { 0 };
-        let lacking = members().filter(|member| member.lacks_something(&self.observation));
+        let lacking = members().filter(|member| member.lacks_something(&self.observation, clock));
         let passes = memory.lack(lacking.map(|member| member.entry.uid.clone()).collect());
         self.look.at(passes.map(|passes| now + growing(LACKING_WAIT, passes)));
         self.look.at(memory.landing.next_overdue(now));
@@ -202,9 +216,14 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     pass.failed_before = failed_before;
     let served = remaining.iter().map(|principal| principal.name.as_str()).collect();
     pass.memory().keep_only(&served, Instant::now());
+    pass.try_again_what_is_asked_for(remaining.make_contiguous()).await;
     let started = Instant::now();
     let named = named_by(remaining.make_contiguous());
-    pass.look_at_target(&accounts, named).await;
+    let clock = engine.clock.now();
+    let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
+    if !remaining.iter().all(rests) {
+        pass.look_at_target(&accounts, named).await;
+    }
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
     let served = rounds(&mut pass, remaining, budget).await;
     conclude(&mut pass, served, &accounts).await;
@@ -219,7 +238,7 @@ async fn rounds<K: AccessKind>(
 ) -> Vec<Principal<K>> {
     let writing_since = Instant::now();
     let mut served = Vec::new();
-    let mut ended = ended_claims(&remaining);
+    let mut ended = ended_claims(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
         let may_write = writing_since.elapsed() < budget;
         if !may_write {
@@ -234,10 +253,13 @@ async fn rounds<K: AccessKind>(
     served
 }
 
-/// The claims that had ended when the pass began, by uid.
-fn ended_claims<K: AccessKind>(principals: &VecDeque<Principal<K>>) -> BTreeSet<String> {
-    let entries = principals.iter().flat_map(|principal| &principal.members).map(|member| &member.entry);
-    entries.filter(|entry| entry.deleting).map(|entry| entry.uid.clone()).collect()
+/// The claims that have ended by now, by uid.
+fn ended_claims<'a, K: AccessKind>(
+    principals: impl Iterator<Item = &'a Principal<K>>,
+    now: Timestamp,
+) -> BTreeSet<String> {
+    let members = principals.flat_map(|principal| &principal.members);
+    members.filter(|member| member.has_ended(now)).map(|member| member.entry.uid.clone()).collect()
 }
 
 /// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
@@ -248,10 +270,10 @@ async fn take_in_ended<K: AccessKind>(
     served: &mut Vec<Principal<K>>,
     known: &mut BTreeSet<String>,
 ) {
-    let entries = pass.engine.store.group(pass.group);
+    let (entries, now) = (pass.engine.store.group(pass.group), pass.engine.clock.now());
     let fresh: BTreeSet<_> = entries
         .iter()
-        .filter(|entry| entry.deleting && known.insert(entry.uid.clone()))
+        .filter(|entry| End::of(entry, now).is_some() && known.insert(entry.uid.clone()))
         .map(|entry| &entry.key)
         .collect();
     if fresh.is_empty() {

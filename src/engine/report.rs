@@ -1,31 +1,26 @@
-//! How a claim rests, in words for whoever owns the object: what holds, why, what to do.
+//! How a claim rests: its outcome, and what its status is to say.
 
 use super::gather::{Member, Principal, Supply};
 use super::kind::AccessKind;
-use super::memory::{Failure, LastSet};
+use super::memory::Failure;
 use super::observe::Observation;
 use super::reaction::Trouble;
+use super::standing::{End, Freeze, Stand};
 use super::status::Rest;
-use crate::plan::{Access, ClaimState, Observed, Outcome, Plan, Verdict};
+use super::steps::Planned;
+use super::wording::words;
+use crate::api::{ConditionStatus, ConditionType};
+use crate::plan::{Access, Observed, Outcome, Verdict};
+
+/// Outcome, message, and the cloud's id of the request that failed.
+type Why = (Outcome, String, Option<String>);
 
 /// What a principal's claims are told about: one principal, as just planned.
 pub(crate) struct Told<'a, K: AccessKind> {
     pub(crate) target: &'a str,
     pub(crate) target_key: Option<&'a str>,
     pub(crate) principal: &'a Principal<K>,
-    pub(crate) states: &'a [ClaimState],
-    pub(crate) observed: &'a Observed,
-    pub(crate) plan: &'a Plan,
-    /// What failed for each claim, and still stands against what is planned.
-    pub(crate) failures: &'a [Option<Failure>],
-    /// What this process last set for the principal beside the access.
-    pub(crate) last_set: Option<&'a LastSet>,
-    /// What of the claims' own the target has not known for long.
-    pub(crate) doubt: &'a Access,
-    /// Lists lag behind what the cloud has accepted: a refusal may only say so.
-    pub(crate) lags: bool,
-    /// What was taken away and still shows.
-    pub(crate) leaving: &'a Access,
+    pub(crate) planned: &'a Planned,
     pub(crate) observation: &'a Observation<K>,
 }
 
@@ -33,30 +28,46 @@ impl<K: AccessKind> Told<'_, K> {
     /// How the claim rests that stands at this index; `owned` is what it will own.
     pub(crate) fn rest(&self, index: usize, owned: Access) -> Rest {
         let member = &self.principal.members[index];
-        let shown = self.shown();
+        let status = member.entry.status();
         let (outcome, message, request_id) = self.why(index, member);
+        let expired = self.planned.stands[index].expired();
         Rest {
             outcome,
             message,
-            held: shown.as_ref().filter(|_| member.located.claim.is_some()).map(|(access, fixed)| {
-                // What an object asks for is known only if it could be read.
-                *fixed || member.wanted().is_subset(&(access - self.leaving))
-            }),
-            observed: shown.map(|(access, _)| access),
+            held: self.held(index, member),
+            observed: self.shown().map(|(access, _)| access),
             owned,
-            target: self.target_key.map(str::to_owned).or_else(|| member.entry.status().target.clone()),
+            plan: self.would(index),
+            expired_at: status.expired_at.max(expired),
+            handled: status.last_handled_reconcile_at.clone(),
+            target: self.target_key.map(str::to_owned).or_else(|| status.target.clone()),
             principal: Some(self.principal.name.clone()).filter(|name| !name.is_empty()),
             secret_version: self.secret_version(index, member),
             request_id,
         }
     }
 
+    /// The principal holds the access now. What an object asks for is known only if it could be read; of one that nobody looks
+    /// for any more, what was seen last stays.
+    fn held(&self, index: usize, member: &Member<K>) -> ConditionStatus {
+        match self.shown().filter(|_| member.located.claim.is_some()) {
+            Some((access, fixed)) => {
+                ConditionStatus::from(fixed || member.wanted().is_subset(&(&access - &self.planned.leaving)))
+            }
+            None if self.planned.plan.verdicts[index] == Verdict::Ended => {
+                let last = member.entry.status().condition(ConditionType::Held);
+                last.map_or(ConditionStatus::Unknown, |held| held.status)
+            }
+            None => ConditionStatus::Unknown,
+        }
+    }
+
     /// The Secret whose value is in the cloud for a claim: what was just set, or what its status remembers. Of one that has
     /// given way nothing is, for another one supplies now.
     fn secret_version(&self, index: usize, member: &Member<K>) -> Option<String> {
-        let is_set = |supply: &&Supply| self.last_set.is_some_and(|last| last.is_surely(supply));
+        let is_set = |supply: &&Supply| self.planned.last_set.as_ref().is_some_and(|last| last.is_surely(supply));
         let set = member.supply.as_ref().filter(is_set);
-        match &self.plan.verdicts[index] {
+        match &self.planned.plan.verdicts[index] {
             Verdict::Conflict { .. } => None,
             Verdict::Granted
             | Verdict::AlreadyHeld
@@ -76,12 +87,12 @@ impl<K: AccessKind> Told<'_, K> {
     /// What is told of an object that goes.
     pub(crate) fn farewell(&self, claim: usize) -> Rest {
         let (name, place) = (&self.principal.name, self.place());
-        let owned = &self.states[claim].owned;
-        if matches!(self.observed, Observed::Fixed(_)) {
+        let owned = &self.planned.states[claim].owned;
+        if matches!(self.planned.observed, Observed::Fixed(_)) {
             let message = format!("released: {name} is an administrator of {place}, and nothing can be revoked");
             return Rest { message, ..self.rest(claim, Access::new()) };
         }
-        let message = match (owned.is_empty(), self.states[claim].retain) {
+        let message = match (owned.is_empty(), self.planned.states[claim].retain) {
             (true, _) => format!("released: nothing was granted to {name} on {place} for it"),
             (false, true) => format!("released: {name} keeps {} on {place}", words(owned)),
             (false, false) => format!("released: {name} no longer holds {} on {place} for it", words(owned)),
@@ -90,8 +101,8 @@ impl<K: AccessKind> Told<'_, K> {
     }
 
     /// What the cloud shows, and whether it cannot be changed.
-    fn shown(&self) -> Option<(Access, bool)> {
-        match self.observed {
+    pub(super) fn shown(&self) -> Option<(Access, bool)> {
+        match &self.planned.observed {
             Observed::Access(access) => Some((access.clone(), false)),
             Observed::Fixed(access) => Some((access.clone(), true)),
             Observed::TargetGone => Some((Access::new(), false)),
@@ -99,21 +110,55 @@ impl<K: AccessKind> Told<'_, K> {
         }
     }
 
-    fn why(&self, index: usize, member: &Member<K>) -> (Outcome, String, Option<String>) {
+    fn why(&self, index: usize, member: &Member<K>) -> Why {
+        let say = |outcome: Outcome, message: String| (outcome, message, None);
+        match (&self.planned.stands[index], &self.planned.plan.verdicts[index]) {
+            (Stand::Frozen(Freeze::Suspended), _) => say(Outcome::Suspended, self.suspended()),
+            (Stand::Frozen(Freeze::Observes), Verdict::Frozen) if self.planned.observed != Observed::Unknown => {
+                self.why_observing(index)
+            }
+            (Stand::Ended(End::Expired(until)), Verdict::Ended) => say(Outcome::Expired, self.expired(index, *until)),
+            (Stand::Ended(End::NotYetValid(from)), Verdict::Ended) => {
+                say(Outcome::NotYetValid, self.not_yet_valid(index, *from))
+            }
+            (Stand::Live | Stand::Frozen(_) | Stand::Ended(_), verdict) => self.why_by(verdict, index, member),
+        }
+    }
+
+    /// How a claim would rest that only looks, if it went on.
+    fn why_observing(&self, index: usize) -> Why {
+        let say = |outcome: Outcome, message: String| (outcome, message, None);
+        let verdict = self.planned.rehearsed.as_ref().map(|plan| &plan.verdicts[index]);
+        match verdict {
+            Some(Verdict::TargetGone) => say(Outcome::TargetNotFound, self.target_gone()),
+            Some(Verdict::AlreadyHeld) if !self.observation.spells(&self.principal.name) => {
+                say(Outcome::InvalidSpec, self.misspelled())
+            }
+            _ => match self.would(index) {
+                would if !would.is_empty() => say(Outcome::Drifted, format!("mode Enforce {}", would.join("; "))),
+                _ if self.held_by_all(index) => say(Outcome::InSync, self.in_sync(index)),
+                _ => say(Outcome::Progressing, self.granting(index)),
+            },
+        }
+    }
+
+    fn held_by_all(&self, index: usize) -> bool {
+        self.shown().is_some_and(|(access, fixed)| fixed || self.planned.states[index].wanted.is_subset(&access))
+    }
+
+    fn why_by(&self, verdict: &Verdict, index: usize, member: &Member<K>) -> Why {
         let of = |trouble: Trouble| (trouble.outcome, trouble.message, trouble.request_id);
         let say = |outcome: Outcome, message: String| (outcome, message, None);
-        let refused =
-            |failure: &&Failure| matches!(failure.trouble.outcome, Outcome::Rejected | Outcome::PrincipalNotFound);
-        let failure = self.failures[index].as_ref().filter(|failure| !(self.lags && refused(failure)));
+        let failure = self.failure(index);
         let failed = || failure.map(|failure| of(failure.trouble.clone()));
-        match &self.plan.verdicts[index] {
+        match verdict {
             Verdict::Granted if self.takes_from(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
             Verdict::Granted if self.sets_secret_of(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.setting()))
             }
-            Verdict::Granted if !self.states[index].wanted.is_disjoint(self.leaving) => {
+            Verdict::Granted if !self.planned.states[index].wanted.is_disjoint(&self.planned.leaving) => {
                 say(Outcome::Progressing, self.granting(index))
             }
             Verdict::Granted => say(Outcome::Granted, self.granted(index)),
@@ -126,12 +171,12 @@ impl<K: AccessKind> Told<'_, K> {
             Verdict::Occupied => say(Outcome::Conflict, self.occupied()),
             Verdict::TargetGone => say(Outcome::TargetNotFound, self.target_gone()),
             Verdict::Ending | Verdict::Ended => {
-                let trouble = || member.trouble(self.observation).map(of);
+                let trouble = || member.trouble(self.observation, self.planned.now).map(of);
                 failed().or_else(trouble).unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
-            Verdict::Unknown if !self.doubt.is_empty() => say(Outcome::Progressing, self.doubting()),
+            Verdict::Unknown if !self.planned.doubt.is_empty() => say(Outcome::Progressing, self.doubting()),
             Verdict::Frozen | Verdict::Unknown => {
-                let trouble = member.trouble(self.observation).map(|trouble| {
+                let trouble = member.trouble(self.observation, self.planned.now).map(|trouble| {
                     // What the cloud said to a change tells more than that nothing can be read for the same reason.
                     let failure = failure.filter(|failure| failure.trouble.outcome == trouble.outcome);
                     of(failure.map_or(trouble, |failure| failure.trouble.clone()))
@@ -141,136 +186,21 @@ impl<K: AccessKind> Told<'_, K> {
         }
     }
 
+    /// What failed for a claim, if it still means something.
+    pub(super) fn failure(&self, index: usize) -> Option<&Failure> {
+        let refused =
+            |failure: &&Failure| matches!(failure.trouble.outcome, Outcome::Rejected | Outcome::PrincipalNotFound);
+        self.planned.failures[index].as_ref().filter(|failure| !(self.planned.lags && refused(failure)))
+    }
+
     /// The planned change removes something that the claim owns.
     fn takes_from(&self, index: usize) -> bool {
-        let owned = &self.states[index].owned;
-        self.plan
-            .change
-            .as_ref()
-            .is_some_and(|change| change.before.difference(&change.after).any(|string| owned.contains(string)))
+        let owned = &self.planned.states[index].owned;
+        self.planned.plan.change.as_ref().is_some_and(|change| !change.removed().is_disjoint(owned))
     }
 
     /// The value of the claim's Secret is to be set.
     fn sets_secret_of(&self, index: usize) -> bool {
-        self.plan.change.as_ref().is_some_and(|change| change.is_rotation() && change.supplier == Some(index))
+        self.planned.plan.change.as_ref().is_some_and(|change| change.is_rotation() && change.supplier == Some(index))
     }
-
-    fn place(&self) -> String {
-        format!("{} {}", K::TARGET, self.target)
-    }
-
-    fn granted(&self, index: usize) -> String {
-        let (name, place) = (&self.principal.name, self.place());
-        let state = &self.states[index];
-        let message = format!("{name} holds {} on {place}", words(&state.wanted));
-        let others = self.foreign_of(state);
-        if others.is_empty() {
-            return message;
-        }
-        format!("{message}; {} was granted by others and stays when this object is deleted", words(&others))
-    }
-
-    /// What of a claim's wishes nobody of ours owns.
-    fn foreign_of(&self, state: &ClaimState) -> Access {
-        state
-            .wanted
-            .iter()
-            .filter(|string| !self.states.iter().any(|other| other.owned.contains(*string)))
-            .cloned()
-            .collect()
-    }
-
-    fn already_held(&self, index: usize) -> String {
-        let (name, place) = (&self.principal.name, self.place());
-        if matches!(self.observed, Observed::Fixed(_)) {
-            return format!(
-                "{name} is an administrator of {place} and holds everything there: nothing was granted, and deleting \
-                 this object will not revoke anything"
-            );
-        }
-        let supplies = self.principal.members[index].supply.is_some();
-        let unset = if supplies { ", and what the Secret holds was not set" } else { "" };
-        format!(
-            "{name} already held {} on {place}, granted by others: deleting this object will not revoke it{unset}; to make \
-             it this object's own, set adoptionPolicy to Adopt",
-            words(&self.states[index].wanted)
-        )
-    }
-
-    fn misspelled(&self) -> String {
-        format!(
-            "{} lists {} in another spelling, with this access, and whether the two are one is not known: nothing was \
-             granted; name the user as it is listed",
-            self.place(),
-            self.principal.name
-        )
-    }
-
-    fn granting(&self, index: usize) -> String {
-        let (name, place) = (&self.principal.name, self.place());
-        let missing: Access = match self.observed {
-            Observed::Access(shown) | Observed::Fixed(shown) => &self.states[index].wanted - &(shown - self.leaving),
-            Observed::TargetGone | Observed::Unknown => self.states[index].wanted.clone(),
-        };
-        format!("granting {} to {name} on {place}, waiting until the cloud shows it", words(&missing))
-    }
-
-    fn taking(&self, index: usize) -> String {
-        let (name, place) = (&self.principal.name, self.place());
-        let state = &self.states[index];
-        let surplus: Access = if state.standing() == crate::plan::Standing::Ended {
-            state.owned.clone()
-        } else {
-            &state.owned - &state.wanted
-        };
-        format!("revoking {} from {name} on {place}, waiting until the cloud no longer shows it", words(&surplus))
-    }
-
-    fn doubting(&self) -> String {
-        format!(
-            "{} no longer knows {}, and does not show {}: if that stays so for some minutes, it is believed to be gone",
-            self.place(),
-            words(self.doubt),
-            self.principal.name
-        )
-    }
-
-    fn setting(&self) -> String {
-        format!("setting what the Secret holds for {} on {}", self.principal.name, self.place())
-    }
-
-    fn conflict(&self, with: usize) -> String {
-        format!(
-            "{} {} already decides what {} holds on {}: delete one of the two objects",
-            <K::Object as kube::Resource>::kind(&()),
-            self.principal.members[with].entry.key,
-            self.principal.name,
-            self.place()
-        )
-    }
-
-    fn occupied(&self) -> String {
-        let shown = self.shown().map(|(access, _)| access).unwrap_or_default();
-        format!(
-            "{} was placed in {} of {} by others: remove it there, or set adoptionPolicy to Adopt to move it",
-            self.principal.name,
-            words(&shown),
-            self.place()
-        )
-    }
-
-    fn target_gone(&self) -> String {
-        format!(
-            "{} does not exist, as the list of all confirms: create it, or delete this object and name another",
-            self.place()
-        )
-    }
-}
-
-/// Strings as people list them.
-pub(crate) fn words(access: &Access) -> String {
-    if access.is_empty() {
-        return "nothing".to_owned();
-    }
-    access.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -12,11 +12,17 @@ use crate::plan::{Access, Class, Outcome};
 pub(crate) struct Rest {
     pub(crate) outcome: Outcome,
     pub(crate) message: String,
-    /// The principal holds the access now; `None` when that could not be read.
-    pub(crate) held: Option<bool>,
+    /// The principal holds the access now.
+    pub(crate) held: ConditionStatus,
     /// What the cloud showed, if it could be read.
     pub(crate) observed: Option<Access>,
     pub(crate) owned: Access,
+    /// What would be changed, in words.
+    pub(crate) plan: Vec<String>,
+    /// The latest `validUntil` that has passed.
+    pub(crate) expired_at: Option<Timestamp>,
+    /// The last request for a look that was answered.
+    pub(crate) handled: Option<String>,
     pub(crate) target: Option<String>,
     pub(crate) principal: Option<String>,
     /// The version of the Secret whose value was last set for the claim.
@@ -34,11 +40,12 @@ pub(crate) fn next(
     stalled_after: Duration,
 ) -> (AccessStatus, Option<Timestamp>) {
     let (progress, stalls_at) = progress(before, rest.outcome, generation, now, stalled_after);
-    let ready = rest.outcome.class() == Class::Ready;
-    let held = rest.held.map_or(ConditionStatus::Unknown, ConditionStatus::from);
+    let was_ready = || before.condition(ConditionType::Ready).is_some_and(|it| it.status == ConditionStatus::True);
+    // One that was stopped keeps its last Ready; nobody waits for one that was.
+    let ready = rest.outcome.class() == Class::Ready || rest.outcome == Outcome::Suspended && was_ready();
     let mut conditions = vec![(ConditionType::Ready, ConditionStatus::from(ready))];
-    conditions.extend(progress.map(|type_| (type_, ConditionStatus::True)));
-    conditions.push((ConditionType::Held, held));
+    conditions.extend(progress.filter(|_| !ready).map(|type_| (type_, ConditionStatus::True)));
+    conditions.push((ConditionType::Held, rest.held));
     let condition = |(type_, status): (ConditionType, ConditionStatus)| Condition {
         type_,
         status,
@@ -58,6 +65,9 @@ pub(crate) fn next(
         principal: rest.principal.clone(),
         observed: rest.observed.as_ref().map_or_else(|| before.observed.clone(), sorted),
         owned: sorted(&rest.owned),
+        plan: rest.plan.clone(),
+        expired_at: rest.expired_at,
+        last_handled_reconcile_at: rest.handled.clone(),
         secret_version: rest.secret_version.clone(),
         last_request_id: rest.request_id.clone(),
     };
@@ -114,9 +124,12 @@ mod tests {
         Rest {
             outcome,
             message: "why".to_owned(),
-            held: Some(true),
+            held: ConditionStatus::True,
             observed: Some(Access::new()),
             owned: Access::new(),
+            plan: Vec::new(),
+            expired_at: None,
+            handled: None,
             target: None,
             principal: None,
             secret_version: None,
@@ -162,6 +175,16 @@ mod tests {
     }
 
     #[test]
+    fn a_suspended_claim_keeps_its_last_ready() {
+        let (granted, _) = next(&AccessStatus::default(), &rest(Outcome::Granted), 1, at(0), TEN);
+        let (suspended, _) = next(&granted, &rest(Outcome::Suspended), 2, at(1), TEN);
+        assert_eq!(types(&suspended), types(&granted), "and nobody waits for it");
+        let (waiting, _) = next(&AccessStatus::default(), &rest(Outcome::Throttled), 1, at(0), TEN);
+        let (suspended, _) = next(&waiting, &rest(Outcome::Suspended), 2, at(1), TEN);
+        assert_eq!(types(&suspended), types(&waiting), "it was not ready, and is not");
+    }
+
+    #[test]
     fn a_refusal_stalls_at_once() {
         let (status, _) = next(&AccessStatus::default(), &rest(Outcome::Rejected), 1, at(0), TEN);
         assert!(status.condition(ConditionType::Stalled).is_some());
@@ -190,7 +213,7 @@ mod tests {
     #[test]
     fn an_unreadable_list_leaves_what_was_observed_before() {
         let before = AccessStatus { observed: vec!["SUBMIT_JOB".to_owned()], ..AccessStatus::default() };
-        let unread = Rest { observed: None, held: None, ..rest(Outcome::CloudUnavailable) };
+        let unread = Rest { observed: None, held: ConditionStatus::Unknown, ..rest(Outcome::CloudUnavailable) };
         let (status, _) = next(&before, &unread, 1, at(0), TEN);
         assert_eq!(status.observed, ["SUBMIT_JOB"]);
         assert_eq!(status.condition(ConditionType::Held).map(|held| held.status), Some(ConditionStatus::Unknown));

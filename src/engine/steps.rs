@@ -15,9 +15,10 @@ use super::memory::{Failure, LastSet};
 use super::objects::ObjectError;
 use super::pass::Pass;
 use super::report::Told;
+use super::standing::Stand;
 use super::status::{self, Rest};
 use crate::api::{AccessStatus, ConditionStatus, ConditionType, FINALIZER};
-use crate::plan::{Access, ClaimState, Observed, Plan, Step, Verdict};
+use crate::plan::{Access, ClaimState, Observed, Outcome, Plan, Situation, Standing, Step, Verdict};
 
 /// Kubernetes patches in flight at once in one pass.
 const CONCURRENT_PATCHES: usize = 32;
@@ -51,6 +52,8 @@ impl<K: AccessKind> Pass<'_, K> {
                 let told = self.told(principal, &planned);
                 let steps = planned.plan.steps.iter();
                 patches.extend(steps.filter_map(|step| self.patch_for(step, at, &told)));
+                let members = 0..principal.members.len();
+                patches.extend(members.filter_map(|member| self.expiry_of(at, member, &told)));
             }
             if patches.is_empty() {
                 return;
@@ -95,8 +98,8 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     fn patch_for(&self, step: &Step, principal: usize, told: &Told<'_, K>) -> Option<Patch<K>> {
-        let (Step::AddFinalizer { claim } | Step::RecordOwned { claim, .. } | Step::Release { claim }) = step;
-        let member = &told.principal.members[*claim];
+        let claim = step.claim();
+        let member = &told.principal.members[claim];
         if member.stale || member.refused {
             return None;
         }
@@ -109,12 +112,26 @@ impl<K: AccessKind> Pass<'_, K> {
                 (Effect::Finalizers(finalizers), None)
             }
             Step::Release { .. } => {
-                let gone = entry.deleting.then(|| (told.farewell(*claim), true));
+                let gone = entry.deleting.then(|| (told.farewell(claim), true));
                 (Effect::Finalizers(without()), gone)
             }
-            Step::RecordOwned { owned, .. } => self.status_effect(told, *claim, owned.clone())?,
+            Step::RecordOwned { owned, .. } => self.status_effect(told, claim, owned.clone())?,
         };
-        Some(Patch { principal, member: *claim, entry, effect, event })
+        Some(Patch { principal, member: claim, entry, effect, event })
+    }
+
+    /// Remembers that a claim's time is over, before what it owns is taken away.
+    fn expiry_of(&self, principal: usize, member: usize, told: &Told<'_, K>) -> Option<Patch<K>> {
+        let claim = &told.principal.members[member];
+        let owned = &told.planned.states[member].owned;
+        let passed = told.planned.stands[member].expired()?;
+        let has_step = told.planned.plan.steps.iter().any(|step| step.claim() == member);
+        let known = claim.entry.status().expired_at.is_some_and(|known| passed <= known);
+        if known || has_step || claim.stale || claim.refused || owned.is_empty() {
+            return None;
+        }
+        let (effect, event) = self.status_effect(told, member, owned.clone())?;
+        Some(Patch { principal, member, entry: Arc::clone(&claim.entry), effect, event })
     }
 
     fn status_effect(&self, told: &Told<'_, K>, claim: usize, owned: Access) -> Option<(Effect, Option<(Rest, bool)>)> {
@@ -127,11 +144,12 @@ impl<K: AccessKind> Pass<'_, K> {
     fn report_for(&self, principal: usize, member: usize, told: &Told<'_, K>) -> (Option<Patch<K>>, Option<Instant>) {
         let claim = &told.principal.members[member];
         let entry = &claim.entry;
-        let nothing_left = entry.deleting && told.plan.verdicts[member] == Verdict::Ended;
+        let nothing_left = entry.deleting && told.planned.plan.verdicts[member] == Verdict::Ended;
         if claim.stale || claim.refused || nothing_left || self.is_a_blink(told, member) {
             return (None, None);
         }
-        let rest = told.rest(member, told.states[member].owned.clone());
+        let rest = told.rest(member, told.planned.states[member].owned.clone());
+        let rest = Rest { handled: entry.requested_at.clone().or(rest.handled), ..rest };
         let (status, stalls_at) = self.next_status(entry, &rest);
         let patch = (!status::say_the_same(&status, entry.status())).then(|| Patch {
             principal,
@@ -152,7 +170,7 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// The cloud could not be read once: a claim that was ready stays so until the next look fails too.
     fn is_a_blink(&self, told: &Told<'_, K>, member: usize) -> bool {
-        let unread = matches!(told.plan.verdicts[member], Verdict::Unknown | Verdict::Frozen);
+        let unread = matches!(told.planned.plan.verdicts[member], Verdict::Unknown | Verdict::Frozen);
         let (member, entry) = (&told.principal.members[member], &told.principal.members[member].entry);
         let unlisted = member.account().is_some_and(|account| self.observation.trouble(account).is_some());
         let ready = entry.status().condition(ConditionType::Ready).is_some_and(|ready| {
@@ -219,25 +237,26 @@ impl<K: AccessKind> Pass<'_, K> {
             let memory = self.memory();
             (memory.landing.of(&principal.name, self.sure), memory.last_set(&principal.name).cloned())
         };
-        let state = |member: &Member<K>| member.state(&self.observation, self.may_adopt, last_set.as_ref());
-        let states: Vec<_> = principal.members.iter().map(state).collect();
+        let now = self.engine.clock.now();
+        let stands: Vec<_> = principal.members.iter().map(|member| member.stand(&self.observation, now)).collect();
+        let state = |(member, stand): (&Member<K>, &Stand)| {
+            member.state(stand, &self.observation, self.may_adopt, last_set.as_ref())
+        };
+        let states: Vec<_> = principal.members.iter().zip(&stands).map(state).collect();
         let doubt = self.doubt(&states);
         let seen = self.observation.of(&principal.name);
         let is_hidden = !doubt.is_empty() && seen == Observed::Access(Access::new());
         let observed = if is_hidden { Observed::Unknown } else { seen };
-        let plan = Plan::new(&crate::plan::Situation {
-            exclusive: K::EXCLUSIVE,
-            claims: &states,
-            observed: &observed,
-            memory: &memory,
-        });
+        let situation = Situation { exclusive: K::EXCLUSIVE, claims: &states, observed: &observed, memory: &memory };
+        let plan = Plan::new(&situation);
+        let rehearsed = stands.iter().any(Stand::observes).then(|| rehearsed(&situation, &stands));
         let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
         let failures = (0..states.len()).map(failure).collect();
         let (lags, leaving) = {
             let memory = self.memory();
             (memory.landing.lags(&principal.name), memory.landing.leaving(&principal.name))
         };
-        Planned { states, observed, plan, failures, last_set, doubt, lags, leaving }
+        Planned { now, stands, states, observed, plan, rehearsed, failures, last_set, doubt, lags, leaving }
     }
 
     /// What of the claims' own the target has not known for long: its absence is not believed yet.
@@ -247,34 +266,39 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     pub(crate) fn told<'a>(&'a self, principal: &'a Principal<K>, planned: &'a Planned) -> Told<'a, K> {
-        Told {
-            target: self.target,
-            target_key: self.target_key,
-            principal,
-            states: &planned.states,
-            observed: &planned.observed,
-            plan: &planned.plan,
-            failures: &planned.failures,
-            last_set: planned.last_set.as_ref(),
-            doubt: &planned.doubt,
-            lags: planned.lags,
-            leaving: &planned.leaving,
-            observation: &self.observation,
-        }
+        let (target, target_key, observation) = (self.target, self.target_key, &self.observation);
+        Told { target, target_key, principal, planned, observation }
     }
 }
 
+/// The plan as it would be if the claims that only look went on.
+fn rehearsed(situation: &Situation<'_>, stands: &[Stand]) -> Plan {
+    let mut claims = situation.claims.to_vec();
+    for (claim, _) in claims.iter_mut().zip(stands).filter(|(_, stand)| stand.observes()) {
+        claim.mode = Standing::Live;
+    }
+    Plan::rehearsed(&Situation { claims: &claims, ..situation.clone() })
+}
+
 /// The moment of a time of day that is to come.
-fn instant_of(at: Timestamp, now: Timestamp) -> Instant {
+pub(crate) fn instant_of(at: Timestamp, now: Timestamp) -> Instant {
     Instant::now() + Duration::try_from(at.duration_since(now)).unwrap_or_default()
 }
 
 /// One principal's plan, with what it was made of.
 pub(crate) struct Planned {
+    /// The time that it is for.
+    pub(crate) now: Timestamp,
+    /// What each claim may do, and why.
+    pub(crate) stands: Vec<Stand>,
     pub(crate) states: Vec<ClaimState>,
     pub(crate) observed: Observed,
     pub(crate) plan: Plan,
+    /// The plan as it would be if the claims that only look went on.
+    pub(crate) rehearsed: Option<Plan>,
+    /// What failed for each claim, and still stands against what is planned.
     pub(crate) failures: Vec<Option<Failure>>,
+    /// What this process last set for the principal beside the access.
     pub(crate) last_set: Option<LastSet>,
     /// What of the claims' own the target has not known for long.
     pub(crate) doubt: Access,
@@ -287,6 +311,6 @@ pub(crate) struct Planned {
 /// What is told when a status changes: only that the object rests differently, and nothing of work under way.
 fn event_of(before: &AccessStatus, rest: Rest) -> Option<(Rest, bool)> {
     let said = before.condition(ConditionType::Ready).map(|ready| ready.reason.as_str());
-    let news = said != Some(rest.outcome.reason()) && rest.outcome != crate::plan::Outcome::Progressing;
+    let news = said != Some(rest.outcome.reason()) && rest.outcome != Outcome::Progressing;
     news.then_some((rest, false))
 }

@@ -158,6 +158,12 @@ impl<O: AccessObject> Store<O> {
         groups
     }
 
+    /// The groups of the objects that this is true of.
+    pub(crate) fn groups_of(&self, which: impl Fn(&Entry<O>) -> bool) -> BTreeSet<Group> {
+        let inner = self.lock();
+        inner.entries.values().filter(|(entry, _)| which(entry)).map(|(_, group)| group.clone()).collect()
+    }
+
     /// The objects of a group.
     pub(crate) fn group(&self, group: &Group) -> Vec<Arc<Entry<O>>> {
         let inner = self.lock();

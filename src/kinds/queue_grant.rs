@@ -31,6 +31,7 @@ use crate::kinds::account::huawei_session;
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
+    printcolumn(name = "Until", type_ = "string", json_path = ".spec.validUntil", priority = 1),
     printcolumn(
         name = "Message",
         type_ = "string",

@@ -24,6 +24,7 @@ mod change;
 mod names;
 mod outcome;
 mod parties;
+mod rehearsal;
 mod rule;
 mod verdict;
 
@@ -39,7 +40,8 @@ pub type Access = BTreeSet<String>;
 pub enum Standing {
     /// It may add and remove.
     Live,
-    /// It adds nothing and loses nothing that it owns: suspended, or something it depends on cannot be read.
+    /// It adds nothing and loses nothing that it owns: suspended, only observing, or something it depends on cannot be
+    /// read.
     Frozen,
     /// It wants nothing any more: being deleted, expired, not yet valid, or denied.
     Ended,
@@ -140,6 +142,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Which claim.
+    #[must_use]
+    pub fn claim(&self) -> usize {
+        match self {
+            Self::AddFinalizer { claim } | Self::RecordOwned { claim, .. } | Self::Release { claim } => *claim,
+        }
+    }
+}
+
 /// One principal's access before → after, to be written to the cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -219,6 +231,13 @@ impl Plan {
     #[must_use]
     pub fn new(situation: &Situation<'_>) -> Self {
         rule::plan(situation)
+    }
+
+    /// The plan as it would be with every record written that comes before the cloud: what would be changed, if its claims
+    /// were to go on.
+    #[must_use]
+    pub fn rehearsed(situation: &Situation<'_>) -> Self {
+        rehearsal::rehearse(situation)
     }
 
     /// Nothing is left to do.

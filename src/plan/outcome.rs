@@ -7,6 +7,14 @@ pub enum Outcome {
     Granted,
     /// The principal holds the access because others granted it: deleting the object will not revoke it.
     AlreadyHeld,
+    /// Its time is over: nothing is granted for it any more.
+    Expired,
+    /// Its time has not come: nothing is granted for it yet.
+    NotYetValid,
+    /// It only observes, and there is nothing that it would change.
+    InSync,
+    /// It only observes, and says what it would change.
+    Drifted,
     /// Work is under way.
     Progressing,
     /// The cloud asks for fewer requests.
@@ -17,6 +25,10 @@ pub enum Outcome {
     TargetNotReady,
     /// The cloud answered what cannot be relied on.
     UnexpectedReply,
+    /// Somebody stopped it for a while.
+    Suspended,
+    /// Access is to be taken away, and its account lets no more be taken now.
+    RevocationHeld,
     /// There is no such account object.
     AccountNotFound,
     /// The account object cannot be used as it is.
@@ -56,14 +68,20 @@ pub enum Class {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Granted,
         Self::AlreadyHeld,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::InSync,
+        Self::Drifted,
         Self::Progressing,
         Self::Throttled,
         Self::CloudUnavailable,
         Self::TargetNotReady,
         Self::UnexpectedReply,
+        Self::Suspended,
+        Self::RevocationHeld,
         Self::AccountNotFound,
         Self::AccountNotReady,
         Self::SecretNotFound,
@@ -83,11 +101,17 @@ impl Outcome {
         match self {
             Self::Granted => "Granted",
             Self::AlreadyHeld => "AlreadyHeld",
+            Self::Expired => "Expired",
+            Self::NotYetValid => "NotYetValid",
+            Self::InSync => "InSync",
+            Self::Drifted => "Drifted",
             Self::Progressing => "Progressing",
             Self::Throttled => "Throttled",
             Self::CloudUnavailable => "CloudUnavailable",
             Self::TargetNotReady => "TargetNotReady",
             Self::UnexpectedReply => "UnexpectedReply",
+            Self::Suspended => "Suspended",
+            Self::RevocationHeld => "RevocationHeld",
             Self::AccountNotFound => "AccountNotFound",
             Self::AccountNotReady => "AccountNotReady",
             Self::SecretNotFound => "SecretNotFound",
@@ -106,12 +130,16 @@ impl Outcome {
     #[must_use]
     pub fn class(self) -> Class {
         match self {
-            Self::Granted | Self::AlreadyHeld => Class::Ready,
+            Self::Granted | Self::AlreadyHeld | Self::Expired | Self::NotYetValid | Self::InSync | Self::Drifted => {
+                Class::Ready
+            }
             Self::Progressing
             | Self::Throttled
             | Self::CloudUnavailable
             | Self::TargetNotReady
-            | Self::UnexpectedReply => Class::Waiting,
+            | Self::UnexpectedReply
+            | Self::Suspended
+            | Self::RevocationHeld => Class::Waiting,
             Self::AccountNotFound
             | Self::AccountNotReady
             | Self::SecretNotFound

@@ -24,12 +24,19 @@ use crate::world::{admin, environment};
 const NAMESPACE: &str = "docs";
 
 /// What is told of every kind of access in the same words.
-const ALIKE: [&str; 6] = [
+const ALIKE: [&str; 13] = [
     "### .spec.accountRef",
     "### .spec.adoptionPolicy",
     "### .spec.deletionPolicy",
+    "### .spec.mode",
+    "### .spec.suspend",
+    "### .spec.validFrom",
+    "### .spec.validUntil",
     "### .status.observedGeneration",
     "### .status.owned",
+    "### .status.plan",
+    "### .status.expiredAt",
+    "### .status.lastHandledReconcileAt",
     "### .status.lastRequestId",
 ];
 

@@ -40,6 +40,7 @@ impl Runner {
             ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
             ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
             ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
+            ["expect", "plan", name] => self.eventually(async |it: &Self| it.plan(name, &step.body).await).await,
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
             ["expect", name, ..] => {
@@ -90,6 +91,14 @@ impl Runner {
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
     }
 
+    async fn plan(&self, name: &str, expected: &[String]) -> Result<(), String> {
+        let object = self.get(name).await.ok_or("instead: no such object")?;
+        let lines: Vec<_> =
+            object["status"]["plan"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let expected: Vec<_> = expected.iter().map(|line| line.trim()).collect();
+        if lines == expected { Ok(()) } else { Err(format!("instead: {lines:#?}")) }
+    }
+
     async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
         let object = self.get(name).await.ok_or("instead: no such object")?;
         let status = &object["status"];
@@ -118,6 +127,8 @@ impl Runner {
                 "held" => text(&condition("Held")["status"]),
                 "owned" => list(&status["owned"]),
                 "observed" => list(&status["observed"]),
+                "expired" => text(&status["expiredAt"]),
+                "handled" => text(&status["lastHandledReconcileAt"]),
                 "generation" => status["observedGeneration"].to_string(),
                 "secret" if status["secretVersion"] == self.secret_version(&object).await => "current".to_owned(),
                 "secret" => text(&status["secretVersion"]),

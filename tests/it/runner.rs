@@ -180,6 +180,7 @@ impl Runner {
                 tokio::time::sleep(parse_duration(time).ok_or("not a duration")?).await;
                 Ok(())
             }
+            ["clock", by] => self.world.set_clock(by),
             ["relabel", kind, name] => {
                 self.relabel(kind, name);
                 Ok(())

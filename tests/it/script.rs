@@ -26,6 +26,7 @@
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
 //! | `wait DURATION` | time passes (pure world only) |
+//! | `clock +DURATION`, `clock -DURATION` | somebody sets the clock of the operator's machine (pure world only) |
 //! | `relabel KIND NAME` | from here on somebody changes a label of the object, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
@@ -34,8 +35,9 @@
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
 //! | `expect access T` + lines `U: S S` | the whole access list, but for the target's owner |
 //! | `expect password U on H PASSWORD` | the password of an account |
-//! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
+//! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
+//! | `expect plan NAME` + lines | what `status.plan` says, line by line |
 //! | `expect event NAME REASON` | an event was published about the object |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |

@@ -161,6 +161,17 @@ impl World {
         }
     }
 
+    /// Sets the clock of the pure world by so much, such as `+1h` or `-90s`.
+    pub fn set_clock(&self, by: &str) -> Result<(), String> {
+        let Operation::Pure { clock, .. } = &self.operation else {
+            return Err("only the pure world can do this: say `only pure`".to_owned());
+        };
+        let (back, time) = by.strip_prefix('-').map_or((false, by.trim_start_matches('+')), |time| (true, time));
+        let time = jiff::SignedDuration::try_from(parse_duration(time).ok_or("not a duration")?).unwrap();
+        clock.set_by(if back { -time } else { time });
+        Ok(())
+    }
+
     pub fn is_pure(&self) -> bool {
         matches!(self.operation, Operation::Pure { .. })
     }
