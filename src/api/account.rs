@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CloudAccountStatus;
+
 /// Names the account of an access object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -32,11 +34,13 @@ pub enum AccountKind {
     version = "v1alpha1",
     kind = "CloudAccount",
     namespaced,
+    status = "CloudAccountStatus",
     category = "cloudaccess",
     shortname = "ca",
     doc = "A CloudAccount says how to reach one cloud account: vendor, region, project, and the Secret that holds the credentials.",
     printcolumn(name = "Region", type_ = "string", json_path = ".spec['huawei','alibaba'].region"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.huawei.projectId"),
+    printcolumn(name = "Held", type_ = "integer", json_path = ".status.held.count"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +69,26 @@ pub struct CloudAccountSpec {
     #[schemars(length(min = 2, max = 6), regex(pattern = r"^[1-9][0-9]{0,4}[smh]$"))]
     #[x_kube(validation = Rule::new("duration(self) <= duration('24h')").message("driftInterval is at most 24h"))]
     pub drift_interval: Option<String>,
+
+    /// A brake on mistakes such as a deleted folder of manifests: what goes beyond waits. Left out: nothing is held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_limit: Option<RevocationLimit>,
+}
+
+/// How many revocations go through an account in how long, for each namespace. A revocation takes access from one principal on
+/// one target. What goes beyond waits until the window has passed, or until it is released by its id in status.held. Expiry is
+/// not counted and not held back, nor is a move from one pool or group to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationLimit {
+    /// How many go in a window; 0 holds all of them back.
+    #[schemars(range(min = 0, max = 10000))]
+    pub count: u32,
+
+    /// How long the window is: a number with unit s, m or h, from 1s to 168h.
+    #[schemars(length(min = 2, max = 6), regex(pattern = r"^[1-9][0-9]{0,4}[smh]$"))]
+    #[x_kube(validation = Rule::new("duration(self) <= duration('168h')").message("window is at most 168h"))]
+    pub window: String,
 }
 
 /// An account of Huawei Cloud.
@@ -200,6 +224,14 @@ impl CloudAccountSpec {
     #[must_use]
     pub fn drift_interval(&self) -> Option<Duration> {
         self.drift_interval.as_deref().and_then(super::parse_duration)
+    }
+
+    /// How many revocations go in how long, if that is limited.
+    #[must_use]
+    pub fn revocation_limit(&self) -> Option<(u32, Duration)> {
+        let limit = self.revocation_limit.as_ref()?;
+        // One that cannot be read is as long as can be: it holds back.
+        Some((limit.count, super::parse_duration(&limit.window).unwrap_or(Duration::MAX)))
     }
 
     /// The Secret that holds the credentials, in the namespace of the account.

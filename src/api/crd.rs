@@ -16,7 +16,11 @@ pub fn crd<K: CustomResourceExt>() -> CustomResourceDefinition {
             continue;
         };
         tidy(schema);
-        if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+        let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
+        let observes = |status: &&mut JSONSchemaProps| {
+            status.properties.as_ref().is_some_and(|fields| fields.contains_key("observedGeneration"))
+        };
+        if let Some(status) = status.filter(observes) {
             // kstatus then never takes a new object for current.
             status.default = Some(JSON(json!({"observedGeneration": -1})));
         }

@@ -1,6 +1,7 @@
 //! What users write: the parts of spec and status that every kind shares, the account, and the generated CRDs.
 
 mod account;
+mod account_status;
 mod condition;
 pub mod crd;
 mod duration;
@@ -9,8 +10,9 @@ mod status;
 
 pub use account::{
     AccountKind, AccountRef, AlibabaAccount, AlibabaCredentials, CloudAccount, CloudAccountSpec, EhpcApiVersion,
-    HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, SecretKeyRef, SecretName,
+    HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, RevocationLimit, SecretKeyRef, SecretName,
 };
+pub use account_status::{CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged};
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;
 pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy, Mode};
@@ -24,3 +26,6 @@ pub const FINALIZER: &str = "cloudaccess.dev/revoke";
 
 /// Its value is a time, or anything new: the object is looked at now, and what failed is tried again.
 pub const REQUESTED_AT: &str = "cloudaccess.dev/requestedAt";
+
+/// On an account: the id of the revocations that are let go, as its status.held says.
+pub const RELEASE: &str = "cloudaccess.dev/releaseRevocations";

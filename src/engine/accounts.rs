@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::entry::{ObjectKey, shorten};
 use super::problem::Problem;
 use super::secrets::{SecretData, Secrets};
-use crate::api::CloudAccountSpec;
+use crate::api::{CloudAccountSpec, CloudAccountStatus};
 use crate::clouds::Account;
 use crate::plan::Outcome;
 
@@ -33,10 +33,23 @@ pub(crate) struct Accounts {
 /// An account object as the watch shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Known {
-    /// Its spec, and a version that differs whenever the spec does.
-    Spec { spec: Arc<CloudAccountSpec>, version: String },
+    /// Its spec, a version that differs whenever the spec does or another release of what it holds back, and its status.
+    Spec { spec: Arc<CloudAccountSpec>, version: String, released: Option<String>, status: Arc<CloudAccountStatus> },
     /// It cannot be decoded.
     Undecodable(String),
+}
+
+impl Known {
+    /// It differs in nothing that claims depend on: its status is our own writing.
+    fn asks_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Spec { version, released, .. },
+                Self::Spec { version: other_version, released: other_released, .. },
+            ) => version == other_version && released == other_released,
+            _ => self == other,
+        }
+    }
 }
 
 impl Accounts {
@@ -52,7 +65,25 @@ impl Accounts {
             self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return known.remove(key).is_some();
         };
-        known.insert(key.clone(), account.clone()) != Some(account)
+        let before = known.insert(key.clone(), account.clone());
+        before.is_none_or(|before| !before.asks_the_same_as(&account))
+    }
+
+    /// The account may hold back revocations.
+    pub(crate) fn limits_revocations(&self, key: &ObjectKey) -> bool {
+        self.known(key).is_ok_and(|(spec, _)| spec.revocation_limit.is_some())
+    }
+
+    /// The accounts that list something of this target as held back.
+    pub(crate) fn holding(&self, target: &str) -> Vec<ObjectKey> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |account: &Known| match account {
+            Known::Spec { status, .. } => {
+                status.held.as_ref().is_some_and(|held| held.revocations.iter().any(|one| one.target == target))
+            }
+            Known::Undecodable(_) => false,
+        };
+        known.iter().filter(|(_, account)| holds(account)).map(|(key, _)| key.clone()).collect()
     }
 
     /// The account objects there are.
@@ -74,7 +105,7 @@ impl Accounts {
     fn known(&self, key: &ObjectKey) -> Result<(Arc<CloudAccountSpec>, String), Problem> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(key) {
-            Some(Known::Spec { spec, version }) => Ok((Arc::clone(spec), version.clone())),
+            Some(Known::Spec { spec, version, .. }) => Ok((Arc::clone(spec), version.clone())),
             Some(Known::Undecodable(error)) => Err(Problem::not_ready(format!(
                 "this version of the operator cannot read CloudAccount {}: {}",
                 key.name,

@@ -8,13 +8,15 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::entry::ObjectKey;
-use super::gather::Principal;
+use super::gather::{Member, Principal};
 use super::kind::{AccessKind, Change};
 use super::objects::ObjectError;
 use super::parts::Part;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
+use super::steps::Planned;
 use super::wording::words;
+use crate::api::HeldRevocation;
 use crate::clouds::CloudError;
 use crate::plan::{Access, ClaimState, Standing};
 
@@ -22,10 +24,22 @@ use crate::plan::{Access, ClaimState, Standing};
 const CONCURRENT_READS: usize = 32;
 
 /// One change that is to be written now.
-struct Write<D> {
+pub(crate) struct Write<D> {
     principal: usize,
-    part: Part,
-    change: Change<D>,
+    pub(crate) part: Part,
+    pub(crate) change: Change<D>,
+    /// What of it an account may hold back, and the namespace that it counts for.
+    pub(crate) revokes: Option<(String, Access)>,
+}
+
+impl<D> Write<D> {
+    /// What it revokes, as accounts list it.
+    pub(crate) fn revocation(&self, target: &str) -> Option<(String, HeldRevocation)> {
+        let (namespace, access) = self.revokes.as_ref()?;
+        let principal = self.change.principal.clone();
+        let access = access.iter().cloned().collect();
+        Some((namespace.clone(), HeldRevocation { target: target.to_owned(), principal, access }))
+    }
 }
 
 impl<K: AccessKind> Pass<'_, K> {
@@ -36,6 +50,7 @@ impl<K: AccessKind> Pass<'_, K> {
         for (at, principal) in principals.iter().enumerate() {
             writes.extend(self.write_for(at, principal));
         }
+        let (mut writes, held) = self.brake(writes, principals).await;
         // Who failed before and may be the reason goes last: a batch ends after some refusals in a row.
         writes.sort_by_cached_key(|write| {
             let memory = self.memory();
@@ -52,16 +67,17 @@ impl<K: AccessKind> Pass<'_, K> {
                 self.write(&account, writes, principals).await;
             }
         }
+        self.remember_held(held);
     }
 
     /// What to write for a principal now, if anything.
     fn write_for(&mut self, at: usize, principal: &Principal<K>) -> Option<Write<K::Details>> {
         let planned = self.plan(principal);
-        let change = planned.plan.change?;
+        let change = planned.plan.change.as_ref()?;
         if principal.members.iter().any(|member| member.stale) {
             return None;
         }
-        let part = match self.next_part(principal, &planned.states, &change) {
+        let part = match self.next_part(principal, &planned.states, change) {
             Ok(part) => part,
             Err(retry) => {
                 self.look.at(retry);
@@ -85,7 +101,27 @@ impl<K: AccessKind> Pass<'_, K> {
             unseen: &self.memory().landing.unseen(&principal.name) - &given_up,
             secret: part.supply.as_ref().map(|supply| supply.value.clone()),
         };
-        Some(Write { principal: at, part, change })
+        let revokes = self.revokes(principal, &planned, &part);
+        Some(Write { principal: at, part, change, revokes })
+    }
+
+    /// What of a part an account may hold back. Not what is over, nor a move, nor what it has let go before.
+    fn revokes(&self, principal: &Principal<K>, planned: &Planned, part: &Part) -> Option<(String, Access)> {
+        if K::EXCLUSIVE && !part.change.after.is_empty() {
+            return None;
+        }
+        let expired = planned.states.iter().zip(&planned.stands).filter(|(_, stand)| stand.expired().is_some());
+        let over: Access = expired.flat_map(|(state, _)| &state.owned).cloned().collect();
+        if K::EXCLUSIVE && !over.is_empty() {
+            return None;
+        }
+        let revoked = &(&part.change.removed() - &over) - &self.memory().gone_ahead(&principal.name);
+        let gives_up = |(member, state): &(&Member<K>, &ClaimState)| {
+            member.account() == Some(&part.account) && (state.adopt || !state.owned.is_disjoint(&revoked))
+        };
+        let namespace = principal.members.iter().zip(&planned.states).find(gives_up);
+        let namespace = namespace.map_or(&part.account.namespace, |(member, _)| &member.entry.key.namespace);
+        (!revoked.is_empty()).then(|| (namespace.clone(), revoked))
     }
 
     /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may

@@ -58,16 +58,25 @@ impl Events {
             ..ObjectReference::default()
         };
         let fine = gone || rest.outcome.class() == Class::Ready || rest.outcome == Outcome::Suspended;
+        let type_ = if fine { EventType::Normal } else { EventType::Warning };
+        let reason = if gone { "Released" } else { rest.outcome.reason() };
+        self.publish(reference, type_, reason, &rest.message);
+    }
+
+    /// Tells this of an object.
+    pub(crate) fn publish(&self, object: ObjectReference, type_: EventType, reason: &str, note: &str) {
         let event = Event {
-            type_: if fine { EventType::Normal } else { EventType::Warning },
-            reason: if gone { "Released" } else { rest.outcome.reason() }.to_owned(),
-            note: Some(rest.message.chars().take(LONGEST_NOTE).collect()),
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note.chars().take(LONGEST_NOTE).collect()),
             // Events that differ in nothing else are counted as one, with the first note: so they differ in this.
-            action: rest.message.chars().take(LONGEST_ACTION).collect(),
+            action: note.chars().take(LONGEST_ACTION).collect(),
             secondary: None,
         };
-        if self.0.try_send((event, reference)).is_err() {
-            debug!(object = %entry.key, "an event was lost: too many wait to be published");
+        let told = (event, object);
+        if let Err(lost) = self.0.try_send(told) {
+            let (_, object) = lost.into_inner();
+            debug!(object = object.name, "an event was lost: too many wait to be published");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::gather::Supply;
 use super::landing::Landing;
 use super::parts::Part;
 use super::reaction::Trouble;
-use crate::plan::Access;
+use crate::plan::{Access, Outcome};
 
 /// What the engine remembers of one target.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct TargetMemory {
     supplied: BTreeMap<String, LastSet>,
     /// Principal and account → what failed last.
     failures: BTreeMap<(String, ObjectKey), Failure>,
+    /// Principal → what may be taken away without asking its account again: it was let go, and is not gone yet.
+    ahead: BTreeMap<String, Access>,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
@@ -140,6 +142,25 @@ impl TargetMemory {
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
         self.failures.retain(|(failed, _), _| failed != principal);
+        self.ahead.remove(principal);
+    }
+
+    /// An account lets this be taken away from a principal.
+    pub(crate) fn let_go(&mut self, principal: &str, access: &Access) {
+        self.ahead.entry(principal.to_owned()).or_default().extend(access.iter().cloned());
+    }
+
+    /// What an account has let go, and is not gone yet.
+    pub(crate) fn gone_ahead(&self, principal: &str) -> Access {
+        self.ahead.get(principal).cloned().unwrap_or_default()
+    }
+
+    /// What an account held back may be asked for again.
+    pub(crate) fn ask_again(&mut self, account: &ObjectKey, now: Instant) {
+        let held = self.failures.iter_mut().filter(|((_, through), _)| through == account);
+        for (_, failure) in held.filter(|(_, failure)| failure.trouble.outcome == Outcome::RevocationHeld) {
+            failure.until = now;
+        }
     }
 
     /// What failed last for a principal through an account.
@@ -180,6 +201,7 @@ impl TargetMemory {
         let in_doubt = |last: &LastSet| last.doubt.is_some_and(|doubt| doubt > now);
         self.supplied.retain(|principal, last| principals.contains(principal.as_str()) || in_doubt(last));
         self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
+        self.ahead.retain(|principal, _| principals.contains(principal.as_str()));
     }
 }
 

@@ -10,12 +10,14 @@
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
+//! | `brake`, `ledger` | what an account's revocationLimit lets go, and what it holds back |
 //! | `standing` | what a claim may do now, and why: validity, suspension, mode |
 //! | `report`, `wording`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
 mod accounts;
+mod brake;
 mod changes;
 mod entry;
 mod events;
@@ -23,6 +25,7 @@ mod gather;
 mod group;
 mod kind;
 mod landing;
+mod ledger;
 mod memory;
 mod objects;
 mod observe;
@@ -62,6 +65,7 @@ pub use secrets::SecretData;
 use crate::clock::Clock;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
+use brake::Brake;
 use group::Group;
 use memory::TargetMemory;
 use objects::Objects;
@@ -110,6 +114,7 @@ pub struct Context {
     clock: Clock,
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
+    brake: Arc<Brake>,
     events: Events,
     /// Turns true when the process is to stop.
     stop: signal::Receiver<bool>,
@@ -128,7 +133,8 @@ impl Context {
     ) -> Self {
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
         let accounts = Arc::new(Accounts::new(resolve, Arc::clone(&secrets)));
-        Self { client, settings, clock, accounts, secrets, events, stop }
+        let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
+        Self { client, settings, clock, accounts, secrets, brake, events, stop }
     }
 }
 
@@ -138,6 +144,7 @@ struct Engine<K: AccessKind> {
     clock: Clock,
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
+    brake: Arc<Brake>,
     store: Store<K::Object>,
     objects: Objects<K::Object>,
     clients: Mutex<HashMap<ObjectKey, VersionedClient<K>>>,
@@ -175,6 +182,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         clock: context.clock.clone(),
         accounts: Arc::clone(&accounts),
         secrets: Arc::clone(&context.secrets),
+        brake: Arc::clone(&context.brake),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), context.settings.call_timeout),
         clients: Mutex::default(),
@@ -251,6 +259,9 @@ impl<K: AccessKind> Engine<K> {
     fn account_changed(&self, account: &ObjectKey) {
         // Made anew if it is still there; the connection behind it keeps what it has learned.
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+        for memory in self.memories.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            memory.lock().unwrap_or_else(PoisonError::into_inner).ask_again(account, Instant::now());
+        }
         let groups = self
             .store
             .place_again(|entry| entry.key.namespace == account.namespace && entry.account() == Some(&*account.name));

@@ -51,6 +51,8 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     /// The target's id in its service.
     pub(crate) target: &'a str,
     pub(crate) observation: Observation<K>,
+    /// Every principal of the pass.
+    pub(crate) names: BTreeSet<String>,
     memory: Arc<Mutex<TargetMemory>>,
     /// Nothing sent by a predecessor of this process can land any more.
     pub(crate) sure: bool,
@@ -191,6 +193,9 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     let mut remaining: VecDeque<_> = gather(engine, group).await.into();
     if remaining.is_empty() {
         engine.forget_idle();
+        if let Group::Target(key) = group {
+            engine.brake.forget(&engine.accounts.holding(key), key, engine.clock.now()).await;
+        }
         return None;
     }
     let accounts = accounts_of(remaining.make_contiguous());
@@ -204,6 +209,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         target_key,
         target,
         observation: Observation::nothing(),
+        names: remaining.iter().map(|principal| principal.name.clone()).collect(),
         memory: engine.memory_of(group),
         sure: Instant::now() >= engine.sure_from,
         may_adopt: !engine.store.has_unplaced(),

@@ -27,6 +27,20 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
+    /// A revocation that its account holds back for so long.
+    pub(crate) fn held_back(message: String, wait: Duration) -> Self {
+        Self {
+            outcome: Outcome::RevocationHeld,
+            message,
+            request_id: None,
+            first: Duration::ZERO,
+            longest: Duration::ZERO,
+            asked: wait,
+            counts: false,
+            is_answer: false,
+        }
+    }
+
     /// How long to wait at most after so many earlier failures, unless the cloud asks for more.
     pub(crate) fn longest_pause(&self, attempts: u32) -> Duration {
         self.first.saturating_mul(1 << attempts.min(16)).min(self.longest)

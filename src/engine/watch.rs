@@ -15,7 +15,7 @@ use super::accounts::Known;
 use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
 use super::{AccountChanged, Context, Engine};
-use crate::api::CloudAccount;
+use crate::api::{CloudAccount, RELEASE};
 
 /// What one watch covers: a namespace, or all.
 pub(crate) type Scope = Option<String>;
@@ -117,7 +117,11 @@ fn known_account(account: DeserializeGuard<CloudAccount>) -> (ObjectKey, Known) 
     let key = ObjectKey::of(meta);
     let version = format!("{} {}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default());
     let known = match account.0 {
-        Ok(account) => Known::Spec { spec: Arc::new(account.spec), version },
+        Ok(account) => {
+            let released = account.metadata.annotations.as_ref().and_then(|it| it.get(RELEASE)).cloned();
+            let status = Arc::new(account.status.unwrap_or_default());
+            Known::Spec { spec: Arc::new(account.spec), version, released, status }
+        }
         Err(invalid) => Known::Undecodable(invalid.error),
     };
     (key, known)

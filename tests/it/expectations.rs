@@ -40,6 +40,9 @@ impl Runner {
             ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
             ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
             ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
+            ["expect", "revocations", "held", "by", account, count] => {
+                self.eventually(async |it: &Self| it.held(account, count).await).await
+            }
             ["expect", "plan", name] => self.eventually(async |it: &Self| it.plan(name, &step.body).await).await,
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
@@ -89,6 +92,12 @@ impl Runner {
     async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
         let object = self.get(name).await;
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
+    }
+
+    async fn held(&self, account: &str, expected: &str) -> Result<(), String> {
+        let account = self.api("CloudAccount").get(account).await.map_err(|error| error.to_string())?;
+        let held = account.data["status"]["held"]["count"].as_u64().unwrap_or(0).to_string();
+        if held == expected { Ok(()) } else { Err(format!("instead: {:#}", account.data["status"])) }
     }
 
     async fn plan(&self, name: &str, expected: &[String]) -> Result<(), String> {

@@ -180,6 +180,7 @@ impl Runner {
                 tokio::time::sleep(parse_duration(time).ok_or("not a duration")?).await;
                 Ok(())
             }
+            ["release", "revocations", "of", account] => self.release(account).await,
             ["clock", by] => self.world.set_clock(by),
             ["relabel", kind, name] => {
                 self.relabel(kind, name);
@@ -198,6 +199,15 @@ impl Runner {
             ["hold" | "release" | "objects" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),
         }
+    }
+
+    async fn release(&self, account: &str) -> Result<(), String> {
+        let accounts = self.api("CloudAccount");
+        let held = accounts.get(account).await.map_err(|error| error.to_string())?;
+        let id = &held.data["status"]["held"]["id"];
+        let patch = json!({"metadata": {"annotations": {"cloudaccess.dev/releaseRevocations": id}}});
+        let patched = accounts.patch(account, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        patched.map(drop).map_err(|error| error.to_string())
     }
 
     /// What happens to the API server of the pure world.

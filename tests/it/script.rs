@@ -37,6 +37,8 @@
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
+//! | `release revocations of ACCOUNT` | somebody annotates the account with the id of the revocations that it holds back |
+//! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |
 //! | `expect event NAME REASON` | an event was published about the object |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |

@@ -1,0 +1,217 @@
+//! Holds back what an account's revocationLimit does not let go. What it lets go is counted in the account's status before
+//! the cloud is touched, so that a restart forgets none.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::EventType;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::changes::Write;
+use super::entry::ObjectKey;
+use super::events::Events;
+use super::gather::Principal;
+use super::kind::AccessKind;
+use super::ledger::{Answer, Ledger, Limit, Question};
+use super::parts::Part;
+use super::pass::Pass;
+use super::reaction::Trouble;
+use super::steps::instant_of;
+use super::wording::words;
+use crate::api::{CloudAccount, RELEASE};
+use crate::plan::{Access, Change};
+
+/// What could not be listed is asked for again so soon: the list is full, or one that was released is being worked off.
+const UNLISTED_WAIT: Duration = Duration::from_mins(1);
+
+/// How often a count is written anew when somebody else wrote to the account meanwhile.
+const MOST_TRIES: usize = 5;
+
+/// Asks accounts what may go.
+pub(crate) struct Brake {
+    client: Client,
+    timeout: Duration,
+    events: Events,
+    /// One question at a time: what one lets go, the next one has to count.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// A part of a change that is held back, for a principal, for as long.
+pub(crate) struct HeldBack {
+    principal: String,
+    part: Part,
+    trouble: Trouble,
+}
+
+impl Brake {
+    pub(crate) fn new(client: Client, timeout: Duration, events: Events) -> Self {
+        Self { client, timeout, events, asking: tokio::sync::Mutex::default() }
+    }
+
+    /// What goes now. It is counted, and what does not is listed, when this returns.
+    async fn ask(&self, key: &ObjectKey, question: &Question<'_>) -> Result<Answer, String> {
+        let _one_at_a_time = self.asking.lock().await;
+        let accounts: Api<CloudAccount> = Api::namespaced(self.client.clone(), &key.namespace);
+        for _ in 0..MOST_TRIES {
+            let account = self.call(accounts.get(&key.name)).await.map_err(|error| error.to_string())?;
+            let ledger = Ledger::of(&account.status.clone().unwrap_or_default());
+            let released = account.annotations().get(RELEASE).map(String::as_str);
+            let answer = ledger.answer(Limit::of(&account.spec), &Question { released, ..*question });
+            if answer.ledger == ledger {
+                return Ok(answer);
+            }
+            let patch = Patch::Merge(json!({
+                "metadata": {"resourceVersion": account.resource_version()},
+                "status": {"revocations": answer.ledger.counted, "held": answer.ledger.held},
+            }));
+            match self.call(accounts.patch_status(&key.name, &PatchParams::default(), &patch)).await {
+                Ok(_) => {
+                    if ledger.held.is_none() && answer.ledger.held.is_some() {
+                        self.tell(&account);
+                    }
+                    return Ok(answer);
+                }
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err("the account is being changed all the time".to_owned())
+    }
+
+    /// Nobody asks for anything on the target any more.
+    pub(crate) async fn forget(&self, accounts: &[ObjectKey], target: &str, now: Timestamp) {
+        let (about, principals) = (&BTreeSet::new(), &BTreeSet::new());
+        for account in accounts {
+            let question = Question { target, revocations: &[], about, principals, released: None, now };
+            if let Err(error) = self.ask(account, &question).await {
+                warn!(%account, error, "the account lists revocations as held back that nobody asks for any more");
+            }
+        }
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+        let late = |_| kube::Error::Service("the API server did not answer in time".into());
+        tokio::time::timeout(self.timeout, call).await.map_err(late)?
+    }
+
+    fn tell(&self, account: &CloudAccount) {
+        let reference: ObjectReference = account.object_ref(&());
+        let note = format!(
+            "revocationLimit of CloudAccount {} is used up: what goes beyond is held back, see status.held",
+            account.name_any()
+        );
+        self.events.publish(reference, EventType::Warning, "RevocationHeld", &note);
+    }
+}
+
+impl<K: AccessKind> Pass<'_, K> {
+    /// What of these writes goes now. What is held back is left out of them, and is returned as well.
+    pub(crate) async fn brake(
+        &mut self,
+        mut writes: Vec<Write<K::Details>>,
+        principals: &[Principal<K>],
+    ) -> (Vec<Write<K::Details>>, Vec<HeldBack>) {
+        let Some(target) = self.target_key else { return (writes, Vec::new()) };
+        let mut held = Vec::new();
+        let asked: BTreeSet<_> = writes.iter().map(|write| write.change.principal.clone()).collect();
+        for account in self.asked_accounts(target, &writes) {
+            let (revoking, others): (Vec<_>, Vec<_>) =
+                writes.into_iter().partition(|write| write.part.account == account && write.revokes.is_some());
+            writes = others;
+            let revocations: Vec<_> = revoking.iter().filter_map(|write| write.revocation(target)).collect();
+            let (about, all) = (self.decided(&asked, principals), self.names.iter().map(String::as_str).collect());
+            let (released, now) = (None, self.engine.clock.now());
+            let question =
+                Question { target, revocations: &revocations, about: &about, principals: &all, released, now };
+            match self.engine.brake.ask(&account, &question).await {
+                Ok(answer) => {
+                    let until = self.until(answer.again_at, now);
+                    let listed = answer.ledger.held.map(|held| held.revocations).unwrap_or_default();
+                    for ((write, goes), (_, asked)) in revoking.into_iter().zip(answer.goes).zip(&revocations) {
+                        let until = if listed.contains(asked) { until } else { until.min(UNLISTED_WAIT) };
+                        let (goes, back) =
+                            if goes { (Some(self.lets_go(write)), None) } else { self.hold_back(write, until) };
+                        writes.extend(goes);
+                        held.extend(back);
+                    }
+                }
+                Err(error) => {
+                    warn!(%account, error, "what the account lets go is not known: nothing is revoked through it now");
+                    self.look.at(Some(Instant::now() + self.engine.settings.retry_after_refusal));
+                    writes.extend(revoking.into_iter().filter_map(|write| self.hold_back(write, Duration::ZERO).0));
+                }
+            }
+        }
+        (writes, held)
+    }
+
+    /// The accounts that limit some of these writes, or that list something of the target as held back.
+    fn asked_accounts(&self, target: &str, writes: &[Write<K::Details>]) -> BTreeSet<ObjectKey> {
+        let accounts = &self.engine.accounts;
+        let revoking = writes.iter().filter(|write| write.revokes.is_some()).map(|write| &write.part.account);
+        let limited = revoking.filter(|account| accounts.limits_revocations(account)).cloned();
+        limited.chain(accounts.holding(target)).collect()
+    }
+
+    /// Until the account is asked again.
+    fn until(&self, again_at: Option<Timestamp>, now: Timestamp) -> Duration {
+        let longest = self.engine.settings.drift_interval;
+        again_at.map_or(longest, |at| instant_of(at, now).saturating_duration_since(Instant::now()))
+    }
+
+    /// It was counted: it is not counted again when it has to be tried again.
+    fn lets_go(&self, write: Write<K::Details>) -> Write<K::Details> {
+        if let Some((_, access)) = &write.revokes {
+            self.memory().let_go(&write.change.principal, access);
+        }
+        write
+    }
+
+    /// The write without what it revokes, if anything is left of it; and what is held back of it.
+    fn hold_back(&self, mut write: Write<K::Details>, wait: Duration) -> (Option<Write<K::Details>>, Option<HeldBack>) {
+        let Some((_, access)) = write.revokes.take() else { return (Some(write), None) };
+        let before = &write.part.change.before;
+        let change = Change { before: before.clone(), after: before - &access, supplier: None };
+        let back = HeldBack {
+            principal: write.change.principal.clone(),
+            trouble: Trouble::held_back(self.held_back(&write.part.account, &write.change.principal, &access), wait),
+            part: Part { account: write.part.account.clone(), change, supply: None },
+        };
+        write.part.change.after.extend(access.iter().cloned());
+        write.change.after.clone_from(&write.part.change.after);
+        let is_left = write.part.change.before != write.part.change.after || write.part.supply.is_some();
+        (is_left.then_some(write), Some(back))
+    }
+
+    fn held_back(&self, account: &ObjectKey, principal: &str, access: &Access) -> String {
+        format!(
+            "revoking {} from {principal} on {} {} is held back: the revocationLimit of CloudAccount {} is used up; it goes \
+             when the window has passed, or when it is released, see status.held of the account",
+            words(access),
+            K::TARGET,
+            self.target,
+            account.name
+        )
+    }
+
+    /// Remembers what was held back, as long as nothing else is tried.
+    pub(crate) fn remember_held(&self, held: Vec<HeldBack>) {
+        let now = Instant::now();
+        for HeldBack { principal, part, trouble } in held {
+            self.memory().failed(&principal, &part, trouble, now, 0.0);
+        }
+    }
+
+    /// The principals of which is known all that may be held back: whose change is written now, or who have none. What of
+    /// others was held back before stays so.
+    fn decided<'p>(&self, asked: &BTreeSet<String>, principals: &'p [Principal<K>]) -> BTreeSet<&'p str> {
+        let decided = |it: &&Principal<K>| asked.contains(&it.name) || self.plan(it).plan.change.is_none();
+        principals.iter().filter(decided).map(|principal| principal.name.as_str()).collect()
+    }
+}
