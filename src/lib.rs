@@ -8,6 +8,7 @@
 //! | [`engine`] | watches, passes, patches; it knows no kind and no vendor |
 //! | [`kinds`] | one file per kind of access |
 //! | [`app`] | puts everything together |
+//! | [`metrics`] | what is counted, for Prometheus |
 //! | [`config`], [`telemetry`], [`clock`] | flags, logs, time |
 //!
 //! `ARCHITECTURE.md` tells how they work together, and `tests/architecture.rs` who may use whom.
@@ -19,5 +20,6 @@ pub mod clouds;
 pub mod config;
 pub mod engine;
 pub mod kinds;
+pub mod metrics;
 pub mod plan;
 pub mod telemetry;

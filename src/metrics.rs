@@ -1,0 +1,155 @@
+//! What the operator counts, for Prometheus. `docs/metrics.md` tells what each metric is good for.
+//!
+//! Labels name objects and targets, never a user, and nothing of a Secret.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What [`Metrics::text`] is, in the words of HTTP.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the operator counts. Cheap to clone; clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    revocations_held: Family<OfAccount, Gauge>,
+    unmanaged_principals: Family<OfTarget, Gauge>,
+}
+
+/// Which account object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAccount {
+    namespace: String,
+    account: String,
+}
+
+/// Which target, by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTarget {
+    target: String,
+}
+
+impl Default for Metrics {
+    /// Nothing is counted yet.
+    fn default() -> Self {
+        let (revocations_held, unmanaged_principals) = (Family::default(), Family::default());
+        let mut registry = Registry::with_prefix("cloud_access");
+        registry.register(
+            "revocations_held",
+            "Revocations that the revocationLimit of a CloudAccount holds back now",
+            Family::clone(&revocations_held),
+        );
+        registry.register(
+            "unmanaged_principals",
+            "Entries of a target's access list that no object owns",
+            Family::clone(&unmanaged_principals),
+        );
+        Self { registry: Arc::new(registry), revocations_held, unmanaged_principals }
+    }
+}
+
+impl Metrics {
+    /// So many revocations are held back by the limit of this account. With none, the account is not shown.
+    pub fn set_revocations_held(&self, namespace: &str, account: &str, count: u64) {
+        let labels = OfAccount { namespace: namespace.to_owned(), account: account.to_owned() };
+        if count == 0 {
+            self.revocations_held.remove(&labels);
+        } else {
+            self.revocations_held.get_or_create(&labels).set(gauge(count));
+        }
+    }
+
+    /// So many entries of the target's list belong to no object.
+    pub fn set_unmanaged_principals(&self, target: &str, count: u64) {
+        let labels = OfTarget { target: target.to_owned() };
+        self.unmanaged_principals.get_or_create(&labels).set(gauge(count));
+    }
+
+    /// Nobody looks at the target any more, so nothing is known of it.
+    pub fn forget_target(&self, target: &str) {
+        self.unmanaged_principals.remove(&OfTarget { target: target.to_owned() });
+    }
+
+    /// All of it, in the text format of OpenMetrics.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let written = encode(&mut text, &self.registry);
+        debug_assert!(written.is_ok(), "a String takes all that is written");
+        text
+    }
+}
+
+/// The library's gauges are signed.
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../docs/metrics.md");
+
+    #[test]
+    fn each_metric_is_told_with_its_help_and_type() {
+        let metrics = Metrics::default();
+        metrics.set_revocations_held("team", "huawei", 3);
+        metrics.set_unmanaged_principals("huawei/cn-north-4/p/dli/etl", 0);
+        let expected = "\
+# HELP cloud_access_revocations_held Revocations that the revocationLimit of a CloudAccount holds back now.
+# TYPE cloud_access_revocations_held gauge
+cloud_access_revocations_held{namespace=\"team\",account=\"huawei\"} 3
+# HELP cloud_access_unmanaged_principals Entries of a target's access list that no object owns.
+# TYPE cloud_access_unmanaged_principals gauge
+cloud_access_unmanaged_principals{target=\"huawei/cn-north-4/p/dli/etl\"} 0
+# EOF
+";
+        assert_eq!(metrics.text(), expected);
+    }
+
+    #[test]
+    fn clones_count_together_and_what_is_over_is_not_shown() {
+        let metrics = Metrics::default();
+        let empty = metrics.text();
+        let clone = metrics.clone();
+        clone.set_revocations_held("team", "huawei", 3);
+        clone.set_unmanaged_principals("etl", 5);
+        assert!(metrics.text().contains("{target=\"etl\"} 5\n"));
+        metrics.set_revocations_held("team", "huawei", 0);
+        metrics.forget_target("etl");
+        assert_eq!(clone.text(), empty);
+        assert_eq!(empty, "# EOF\n");
+    }
+
+    #[test]
+    fn no_name_and_no_count_breaks_the_text() {
+        let metrics = Metrics::default();
+        metrics.set_unmanaged_principals("a\"} 1\nb\\", u64::MAX);
+        let line = r#"cloud_access_unmanaged_principals{target="a\"} 1\nb\\"} 9223372036854775807"#;
+        assert_eq!(metrics.text().lines().nth(2), Some(line));
+    }
+
+    #[test]
+    fn every_metric_has_its_row_in_the_page_and_every_row_its_metric() {
+        let metrics = Metrics::default();
+        // All that there are: a new one is to be set here, too.
+        let Metrics { registry: _, revocations_held: _, unmanaged_principals: _ } = &metrics;
+        metrics.set_revocations_held("x", "x", 1);
+        metrics.set_unmanaged_principals("x", 1);
+        let text = metrics.text();
+        let series = text.lines().filter_map(|line| line.strip_suffix(" 1"));
+        let shown: BTreeSet<String> = series.map(|series| series.replace("=\"x\"", "").replace(',', ", ")).collect();
+        let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `cloud_access_"));
+        let told = rows.map(|row| format!("cloud_access_{}", row.split('`').next().unwrap_or_default())).collect();
+        assert_eq!(shown, told);
+        assert_eq!(shown.len(), text.matches("# TYPE ").count());
+    }
+}
