@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ use crate::clouds::{HttpTransport, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::resolve_account;
+use crate::metrics::Metrics;
+use crate::server::Server;
 use crate::{every_kind, telemetry};
 
 /// How long events may still be published after the work has ended.
@@ -45,6 +49,14 @@ pub enum StartError {
     /// Files could not be written.
     #[error("the CustomResourceDefinitions could not be written")]
     Write(#[source] io::Error),
+    /// Nobody could read the metrics.
+    #[error("metrics cannot be served at {address}: give another --metrics-address, or stop what listens there")]
+    Listen {
+        /// Where they were to be served.
+        address: SocketAddr,
+        /// Why they cannot be.
+        source: io::Error,
+    },
     /// The runtime or its signal handlers could not be set up.
     #[error("the process could not be set up")]
     Process(#[source] io::Error),
@@ -107,6 +119,10 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     let client = Client::try_from(config).map_err(StartError::Client)?;
     let allowed = AllowedEndpoints::new(&options.allow_endpoints).map_err(StartError::Endpoint)?;
     let transport = HttpTransport::new().map_err(StartError::Transport)?;
+    let metrics = Metrics::default();
+    let address = options.metrics_address;
+    let server = Server::bind(address, metrics.clone()).await;
+    let server = server.map_err(|source| StartError::Listen { address, source })?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Process)?;
@@ -116,8 +132,10 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         clock: Clock::system(),
         transport: Arc::new(transport),
         allowed,
+        metrics,
     };
     info!(version = env!("CARGO_PKG_VERSION"), "cloud-access-operator starts");
+    info!(address = %server.address(), "metrics are served");
     let order = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -126,7 +144,8 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         info!("cloud-access-operator stops");
         stop.send_replace(true);
     };
-    join(operator.run(stopped), order).await;
+    // Metrics are served until the last pass is done.
+    select(pin!(join(operator.run(stopped), order)), pin!(server.run())).await;
     Ok(())
 }
 
@@ -160,6 +179,8 @@ pub struct Operator {
     pub transport: Arc<dyn Transport>,
     /// Which endpoints accounts may name.
     pub allowed: AllowedEndpoints,
+    /// What it counts.
+    pub metrics: Metrics,
 }
 
 impl Operator {

@@ -1,5 +1,6 @@
 //! Flags of the operator; each can be given as an environment variable instead.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,6 +62,10 @@ pub struct RunOptions {
     /// How long a Secret is believed to be as it was read.
     #[arg(long, env = "SECRET_INTERVAL", default_value = "45s", value_parser = duration)]
     pub secret_interval: Duration,
+
+    /// Where metrics are served, at `/metrics`. Port 0 is any that is free; the log says which.
+    #[arg(long, env = "METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub metrics_address: SocketAddr,
 
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]

@@ -8,7 +8,7 @@
 //! | [`engine`] | watches, passes, patches; it knows no kind and no vendor |
 //! | [`kinds`] | one file per kind of access |
 //! | [`app`] | puts everything together |
-//! | [`metrics`] | what is counted, for Prometheus |
+//! | [`metrics`], [`server`] | what is counted, and who serves it to Prometheus |
 //! | [`config`], [`telemetry`], [`clock`] | flags, logs, time |
 //!
 //! `ARCHITECTURE.md` tells how they work together, and `tests/architecture.rs` who may use whom.
@@ -22,4 +22,5 @@ pub mod engine;
 pub mod kinds;
 pub mod metrics;
 pub mod plan;
+pub mod server;
 pub mod telemetry;

@@ -9,6 +9,7 @@ mod docs;
 mod expectations;
 mod fifth_kind;
 mod manifests;
+mod metrics;
 mod object_store;
 mod runner;
 mod scenarios;

@@ -16,6 +16,7 @@ use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
 use cloud_access_operator::clouds::{Transport, TransportError};
 use cloud_access_operator::engine::{AccessKind, Settings, kind_tasks, watch_accounts};
+use cloud_access_operator::metrics::Metrics;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
@@ -201,6 +202,7 @@ impl World {
                     clock: clock.clone(),
                     transport: Arc::new(InProcess(self.simulator.clone())),
                     allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
+                    metrics: Metrics::default(),
                 };
                 *running = Some((stop, tokio::spawn((self.run)(operator, stopped))));
             }
@@ -208,6 +210,7 @@ impl World {
                 let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
                 let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
                 command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
+                command.args(["--metrics-address", "127.0.0.1:0"]);
                 command.args(["--watch-namespace", &self.namespace, "--allow-endpoint", &self.endpoint]);
                 for (name, value) in &self.settings {
                     command.arg(format!("--{name}")).arg(value);

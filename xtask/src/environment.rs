@@ -105,6 +105,8 @@ fn operator(places: &Places, control_plane: &ControlPlane, simulator: &Simulator
     let mut operator = Command::new(places.built("cloud-access-operator"));
     operator.args(["--drift-interval=5s", "--in-flight-window=5s"]);
     operator.args(["--allow-endpoint", &simulator.url()]);
+    // Any port that is free; the log says which.
+    operator.args(["--metrics-address", "127.0.0.1:0"]);
     operator.env("KUBECONFIG", control_plane.kubeconfig("operator"));
     operator.env("RUST_LOG", places::log_filter()).env("NO_PROXY", places::no_proxy());
     operator

@@ -1,0 +1,175 @@
+//! The metrics: who asks for them is answered, and who dawdles holds up nobody.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cloud_access_operator::metrics::Metrics;
+use cloud_access_operator::server::Server;
+use futures::future::{Either, select};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a server on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where an operator serves its metrics, by its log: where it said last, if it was started more than once.
+fn served_at(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().rfind(|line| line.contains("metrics are served"))?;
+    line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok()
+}
+
+/// The metrics that are served there.
+async fn fetch(address: SocketAddr) -> Result<String, String> {
+    let answer = ask(address, "GET", "/metrics").await?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("the answer has no end of headers")?;
+    if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
+}
+
+/// The whole answer to a request. HTTP/1.0: it ends with the connection, and is never chunked.
+async fn ask(address: SocketAddr, method: &str, path: &str) -> Result<String, String> {
+    let exchange = async {
+        let mut connection = TcpStream::connect(address).await?;
+        connection.write_all(format!("{method} {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.map(|_| answer)
+    };
+    let answer = timeout(PATIENCE, exchange).await;
+    answer.map_err(|_| "no answer")?.map_err(|error| error.to_string())
+}
+
+/// Does the work while metrics with one series are served.
+async fn while_served<T>(work: impl AsyncFnOnce(SocketAddr) -> T) -> T {
+    let metrics = Metrics::default();
+    metrics.set_unmanaged_principals("etl", 2);
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), metrics).await.unwrap();
+    let address = server.address();
+    match select(pin!(work(address)), pin!(server.run())).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => panic!("the server ended"),
+    }
+}
+
+#[tokio::test]
+async fn get_is_answered_with_the_metrics_and_nothing_else_is() {
+    while_served(async |address| {
+        let answer = ask(address, "GET", "/metrics").await.unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+        let type_ = "\r\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+        assert!(answer.contains(type_), "{answer}");
+        assert!(answer.ends_with("cloud_access_unmanaged_principals{target=\"etl\"} 2\n# EOF\n"), "{answer}");
+        assert!(ask(address, "GET", "/metrics?x=y").await.unwrap().starts_with("HTTP/1.0 200 "));
+        for path in ["/", "/metrics/", "/metrics2", "/METRICS", "//metrics"] {
+            for method in ["GET", "POST"] {
+                let answer = ask(address, method, path).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.0 404 "), "{method} {path}: {answer}");
+            }
+        }
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "STRANGE"] {
+            let answer = ask(address, method, "/metrics").await.unwrap();
+            assert!(answer.starts_with("HTTP/1.0 405 ") && answer.contains("\r\nallow: GET\r\n"), "{method}: {answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_dawdles_is_cut_off_and_holds_up_others_no_longer() {
+    while_served(async |address| {
+        let mut dawdlers = Vec::new();
+        for _ in 0..25 {
+            dawdlers.push(TcpStream::connect(address).await.unwrap());
+            let mut begun = TcpStream::connect(address).await.unwrap();
+            begun.write_all(b"GET /metrics HTTP/1.1\r\nx: ").await.unwrap();
+            dawdlers.push(begun);
+        }
+        // From here on time passes only while everybody waits.
+        tokio::time::pause();
+        let start = Instant::now();
+        fetch(address).await.unwrap();
+        assert!(start.elapsed() > Duration::from_secs(5), "so many are not served at once");
+        for mut dawdler in dawdlers {
+            let mut answer = Vec::new();
+            drop(dawdler.read_to_end(&mut answer).await);
+            assert!(answer.is_empty(), "{answer:?}");
+        }
+    })
+    .await;
+}
+
+/// The shipped binary, with an API server that does not answer, and what it logs.
+struct Lonely {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Lonely {
+    fn start(name: &str, metrics_address: &str) -> Self {
+        let place = |file: String| Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+        let (kubeconfig, log) = (place(format!("{name}.kubeconfig")), place(format!("{name}.log")));
+        let cluster = json!({"name": "none", "cluster": {"server": "http://127.0.0.1:1"}});
+        let context = json!({"name": "none", "context": {"cluster": "none", "user": "none"}});
+        let config = json!({
+            "current-context": "none", "clusters": [cluster], "contexts": [context],
+            "users": [{"name": "none", "user": {}}]
+        });
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
+        command.args(["--metrics-address", metrics_address]).env("KUBECONFIG", kubeconfig).env("RUST_LOG", "info");
+        let child = command.stdin(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Self { child, log }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Looks until something is there.
+    async fn eventually<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            assert!(Instant::now() < until, "{}", self.log());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Lonely {
+    fn drop(&mut self) {
+        // Fails only when it has ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[tokio::test]
+async fn the_binary_serves_where_it_logs_even_without_an_api_server_until_it_stops() {
+    let mut operator = Lonely::start("serves", "127.0.0.1:0");
+    let address = operator.eventually(|operator| served_at(&operator.log())).await;
+    assert!(fetch(address).await.unwrap().ends_with("# EOF\n"));
+    let told = Command::new("kill").args(["-TERM", &operator.child.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    let status = operator.eventually(|operator| operator.child.try_wait().unwrap()).await;
+    assert!(status.success(), "{}", operator.log());
+    fetch(address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_operator_that_cannot_serve_metrics_does_not_start_and_says_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut operator = Lonely::start("cannot-serve", &address);
+    let status = operator.eventually(|operator| operator.child.try_wait().unwrap()).await;
+    assert!(!status.success());
+    let advice = format!("metrics cannot be served at {address}: give another --metrics-address, or stop what listens");
+    let log = operator.log();
+    assert!(log.contains(&advice) && !log.contains("cloud-access-operator starts"), "{log}");
+}
