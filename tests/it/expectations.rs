@@ -8,6 +8,7 @@ use kube::api::ListParams;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::metrics::shows;
 use crate::runner::{KINDS, Runner};
 use crate::script::Step;
 
@@ -44,6 +45,10 @@ impl Runner {
                 self.eventually(async |it: &Self| it.held(account, count).await).await
             }
             ["expect", "plan", name] => self.eventually(async |it: &Self| it.plan(name, &step.body).await).await,
+            ["expect", "metric", ..] => {
+                let expected = step.rest.split_once(' ').map_or("", |(_, expected)| expected);
+                self.eventually(async |it: &Self| shows(&it.world.metrics().await?, expected)).await
+            }
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
             ["expect", name, ..] => {

@@ -1,4 +1,4 @@
-//! The metrics: who asks for them is answered, and who dawdles holds up nobody.
+//! The metrics: who asks for them is answered, who dawdles holds up nobody, and how scenarios look at them.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -15,17 +15,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::runner::Runner;
+use crate::script::Script;
+use crate::world::{World, in_virtual_time};
+
 /// How long a server on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where an operator serves its metrics, by its log: where it said last, if it was started more than once.
-fn served_at(log: &str) -> Option<SocketAddr> {
+pub fn served_at(log: &str) -> Option<SocketAddr> {
     let line = log.lines().rfind(|line| line.contains("metrics are served"))?;
     line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok()
 }
 
 /// The metrics that are served there.
-async fn fetch(address: SocketAddr) -> Result<String, String> {
+pub async fn fetch(address: SocketAddr) -> Result<String, String> {
     let answer = ask(address, "GET", "/metrics").await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("the answer has no end of headers")?;
     if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
@@ -41,6 +45,15 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> Result<String, St
     };
     let answer = timeout(PATIENCE, exchange).await;
     answer.map_err(|_| "no answer")?.map_err(|error| error.to_string())
+}
+
+/// Whether the metrics have this line, `NAME{label="value"} VALUE`, or no line of the series, `NAME{…} absent`.
+pub fn shows(metrics: &str, expected: &str) -> Result<(), String> {
+    let holds = match expected.strip_suffix(" absent") {
+        Some(series) => !metrics.lines().any(|line| line.rsplit_once(' ').is_some_and(|(shown, _)| shown == series)),
+        None => metrics.lines().any(|line| line == expected),
+    };
+    if holds { Ok(()) } else { Err(format!("instead:\n{metrics}")) }
 }
 
 /// Does the work while metrics with one series are served.
@@ -100,6 +113,22 @@ async fn who_dawdles_is_cut_off_and_holds_up_others_no_longer() {
         }
     })
     .await;
+}
+
+#[test]
+fn what_a_scenario_expects_is_a_whole_line() {
+    let metrics = Metrics::default();
+    metrics.set_revocations_held("team", "huawei", 12);
+    let series = r#"cloud_access_revocations_held{namespace="team",account="huawei"}"#;
+    for (expected, holds) in [
+        (format!("{series} 12"), true),
+        (format!("{series} 1"), false),
+        (format!("{series} absent"), false),
+        ("cloud_access_revocations_held absent".to_owned(), true),
+        (r#"cloud_access_revocations_held{namespace="team",account="alibaba"} absent"#.to_owned(), true),
+    ] {
+        assert_eq!(shows(&metrics.text(), &expected).is_ok(), holds, "{expected}");
+    }
 }
 
 /// The shipped binary, with an API server that does not answer, and what it logs.
@@ -172,4 +201,10 @@ async fn an_operator_that_cannot_serve_metrics_does_not_start_and_says_what_to_d
     let advice = format!("metrics cannot be served at {address}: give another --metrics-address, or stop what listens");
     let log = operator.log();
     assert!(log.contains(&advice) && !log.contains("cloud-access-operator starts"), "{log}");
+}
+
+#[test]
+fn a_scenario_sees_the_metrics_of_its_operator_in_the_pure_world() {
+    let script = Script::parse("metrics", r#"expect metric cloud_access_unmanaged_principals{target="none"} absent"#);
+    in_virtual_time(async { Runner::run(&script, World::pure(&[])).await });
 }

@@ -41,6 +41,7 @@
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |
 //! | `expect event NAME REASON` | an event was published about the object |
+//! | `expect metric NAME{label="value"} VALUE`, `expect metric NAME{label="value"} absent` | the running operator's metrics have just this line, or no such series; labels in the order of `docs/metrics.md` |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |

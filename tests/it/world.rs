@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use crate::metrics::{fetch, served_at};
 use crate::object_store::ObjectStore;
 
 /// Where `cargo xtask test` keeps the kubeconfigs of its control plane.
@@ -50,9 +51,16 @@ pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
 /// How the operator runs.
 pub enum Operation {
     /// In this process.
-    Pure { store: ObjectStore, clock: Clock, running: Option<(watch::Sender<bool>, JoinHandle<()>)> },
+    Pure { store: ObjectStore, clock: Clock, running: Option<Running> },
     /// A process of its own.
     Real { kubeconfig: PathBuf, log: PathBuf, running: Option<Child> },
+}
+
+/// An operator that runs in this process.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    metrics: Metrics,
 }
 
 /// A world to run one scenario in.
@@ -154,6 +162,18 @@ impl World {
         }
     }
 
+    /// What the running operator counts.
+    pub async fn metrics(&self) -> Result<String, String> {
+        match &self.operation {
+            Operation::Pure { running, .. } => Ok(running.as_ref().ok_or("it does not run")?.metrics.text()),
+            Operation::Real { running, .. } => {
+                running.as_ref().ok_or("it does not run")?;
+                let log = self.log().unwrap_or_default();
+                fetch(served_at(&log).ok_or("it does not say where its metrics are served")?).await
+            }
+        }
+    }
+
     /// The object store of the pure world.
     pub fn store(&self) -> Result<&ObjectStore, String> {
         match &self.operation {
@@ -183,6 +203,7 @@ impl World {
         match &mut self.operation {
             Operation::Pure { store, clock, running } => {
                 let (stop, stopped) = watch::channel(false);
+                let metrics = Metrics::default();
                 let operator = Operator {
                     client: store.client("operator"),
                     settings: Settings {
@@ -202,9 +223,9 @@ impl World {
                     clock: clock.clone(),
                     transport: Arc::new(InProcess(self.simulator.clone())),
                     allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
-                    metrics: Metrics::default(),
+                    metrics: metrics.clone(),
                 };
-                *running = Some((stop, tokio::spawn((self.run)(operator, stopped))));
+                *running = Some(Running { stop, task: tokio::spawn((self.run)(operator, stopped)), metrics });
             }
             Operation::Real { kubeconfig, log, running } => {
                 let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
@@ -224,7 +245,7 @@ impl World {
     pub async fn stop_operator(&mut self) -> Result<(), String> {
         match &mut self.operation {
             Operation::Pure { running, .. } => {
-                let (stop, task) = running.take().ok_or("it does not run")?;
+                let Running { stop, task, .. } = running.take().ok_or("it does not run")?;
                 stop.send_replace(true);
                 let ended = tokio::time::timeout(STOPPING, task).await.map_err(|_| "instead it goes on")?;
                 ended.map_err(|error| error.to_string())
@@ -252,8 +273,8 @@ impl World {
     pub fn kill_operator(&mut self) {
         match &mut self.operation {
             Operation::Pure { running, .. } => {
-                if let Some((_, task)) = running.take() {
-                    task.abort();
+                if let Some(operator) = running.take() {
+                    operator.task.abort();
                 }
             }
             Operation::Real { running, .. } => {
