@@ -19,6 +19,12 @@ const REAL_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the real world is watched for quiet.
 const REAL_QUIET: Duration = Duration::from_secs(2);
 
+/// The condition of that type in a status, or null.
+fn condition(status: &Value, type_: &str) -> Value {
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    conditions.find(|condition| condition["type"] == type_).cloned().unwrap_or_default()
+}
+
 /// A call that changes nothing, by its line.
 fn is_read(call: &str) -> bool {
     ["List", "Show", "Describe", "Get"].iter().any(|verb| call.trim_start().starts_with(verb))
@@ -49,6 +55,7 @@ impl Runner {
                 let expected = step.rest.split_once(' ').map_or("", |(_, expected)| expected);
                 self.eventually(async |it: &Self| shows(&it.world.metrics().await?, expected)).await
             }
+            ["expect", name, "never", "stalled"] => self.never_stalled(name).await,
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
             ["expect", name, ..] => {
@@ -85,28 +92,38 @@ impl Runner {
         if lines == expected { Ok(()) } else { Err(format!("instead:\n  {}", lines.join("\n  "))) }
     }
 
-    async fn get(&self, name: &str) -> Option<Value> {
+    async fn get(&self, name: &str) -> Result<Option<Value>, String> {
         for kind in KINDS {
-            if let Some(object) = self.api(kind).get_opt(name).await.unwrap() {
-                return Some(serde_json::to_value(object).unwrap());
+            let (objects, name) = self.find(kind, name)?;
+            if let Some(object) = objects.get_opt(name).await.unwrap() {
+                return Ok(Some(serde_json::to_value(object).unwrap()));
             }
         }
-        None
+        Ok(None)
+    }
+
+    async fn never_stalled(&self, name: &str) -> Result<(), String> {
+        let object = self.get(name).await?.ok_or("instead: no such object")?;
+        let uid = object["metadata"]["uid"].as_str().unwrap();
+        let versions = if self.world.is_pure() { self.world.store()?.versions(uid) } else { vec![object.clone()] };
+        let stalled = versions.into_iter().find(|version| condition(&version["status"], "Stalled")["status"] == "True");
+        stalled.map_or(Ok(()), |version| Err(format!("instead: {:#}", version["status"])))
     }
 
     async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
-        let object = self.get(name).await;
+        let object = self.get(name).await?;
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
     }
 
     async fn held(&self, account: &str, expected: &str) -> Result<(), String> {
-        let account = self.api("CloudAccount").get(account).await.map_err(|error| error.to_string())?;
+        let (accounts, name) = self.find("CloudAccount", account)?;
+        let account = accounts.get(name).await.map_err(|error| error.to_string())?;
         let held = account.data["status"]["held"]["count"].as_u64().unwrap_or(0).to_string();
         if held == expected { Ok(()) } else { Err(format!("instead: {:#}", account.data["status"])) }
     }
 
     async fn plan(&self, name: &str, expected: &[String]) -> Result<(), String> {
-        let object = self.get(name).await.ok_or("instead: no such object")?;
+        let object = self.get(name).await?.ok_or("instead: no such object")?;
         let lines: Vec<_> =
             object["status"]["plan"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let expected: Vec<_> = expected.iter().map(|line| line.trim()).collect();
@@ -114,12 +131,9 @@ impl Runner {
     }
 
     async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
-        let object = self.get(name).await.ok_or("instead: no such object")?;
+        let object = self.get(name).await?.ok_or("instead: no such object")?;
         let status = &object["status"];
-        let condition = |type_: &str| {
-            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
-        };
+        let condition = |type_: &str| condition(status, type_);
         let text = |value: &Value| value.as_str().unwrap_or("absent").to_owned();
         let list = |value: &Value| {
             let strings: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -159,12 +173,14 @@ impl Runner {
     /// The version of the Secret that an object names, as it is now.
     async fn secret_version(&self, object: &Value) -> Value {
         let named = |field: &str| object["spec"]["passwordSecretRef"][field].as_str().unwrap();
-        let meta = self.api("Secret").get(named("name")).await.unwrap().metadata;
+        let namespace = object["metadata"]["namespace"].as_str().unwrap();
+        let meta = self.api("Secret", namespace).get(named("name")).await.unwrap().metadata;
         Value::from(format!("{}/{}/{}", meta.uid.unwrap(), meta.resource_version.unwrap(), named("key")))
     }
 
     async fn event(&self, name: &str, reason: &str) -> Result<(), String> {
-        let events = self.api("Event").list(&ListParams::default()).await.unwrap();
+        let (events, name) = self.find("Event", name)?;
+        let events = events.list(&ListParams::default()).await.unwrap();
         let said: Vec<_> = events
             .into_iter()
             .filter(|event| event.data["regarding"]["name"] == name)
@@ -176,8 +192,8 @@ impl Runner {
     /// The resourceVersion of every access object.
     async fn versions(&self) -> Vec<Option<String>> {
         let mut versions = Vec::new();
-        for kind in KINDS {
-            let objects = self.api(kind).list(&ListParams::default()).await.unwrap();
+        for (kind, namespace) in self.everywhere() {
+            let objects = self.api(kind, &namespace).list(&ListParams::default()).await.unwrap();
             versions.extend(objects.into_iter().map(|object| object.metadata.resource_version));
         }
         versions
@@ -186,8 +202,9 @@ impl Runner {
     /// Looks for the values of Secrets wherever somebody else might read them.
     pub(crate) async fn no_secret_leaked(&self) -> Result<(), String> {
         let mut places = Vec::new();
-        for kind in KINDS.into_iter().chain(["CloudAccount", "Event"]) {
-            for object in self.api(kind).list(&ListParams::default()).await.unwrap() {
+        let beside = |kind| self.world.namespaces().into_iter().map(move |namespace| (kind, namespace));
+        for (kind, namespace) in self.everywhere().chain(beside("CloudAccount")).chain(beside("Event")) {
+            for object in self.api(kind, &namespace).list(&ListParams::default()).await.unwrap() {
                 places.push((format!("{kind} {:?}", object.metadata.name), serde_json::to_string(&object).unwrap()));
             }
         }

@@ -31,7 +31,7 @@ pub struct ObjectStore {
 
 #[derive(Default)]
 struct Inner {
-    /// Objects that the operator cannot get.
+    /// Objects that the operator cannot get, as `NAMESPACE/NAME`.
     unreadable: Vec<String>,
     /// Objects whose patches are refused, as by an admission policy.
     refusing: Vec<String>,
@@ -88,6 +88,13 @@ impl ObjectStore {
         self.inner.lock().unwrap().writes.get(who).cloned().unwrap_or_default()
     }
 
+    /// Every version so far of the object with that uid, the oldest first.
+    pub fn versions(&self, uid: &str) -> Vec<Value> {
+        let inner = self.inner.lock().unwrap();
+        let objects = inner.history.iter().map(|happened| &happened.event["object"]);
+        objects.filter(|object| object["metadata"]["uid"] == uid).cloned().collect()
+    }
+
     /// From here on watches are told nothing, or all that they missed.
     pub fn hold_watches(&self, held: bool) {
         self.held.send_replace(held);
@@ -108,8 +115,8 @@ impl ObjectStore {
         self.inner.lock().unwrap().refusing = names;
     }
 
-    fn is_unreadable(&self, name: &String) -> bool {
-        self.inner.lock().unwrap().unreadable.contains(name)
+    fn is_unreadable(&self, path: &Path) -> bool {
+        self.inner.lock().unwrap().unreadable.contains(&path.written())
     }
 
     async fn answer(&self, who: &'static str, request: Request<ClientBody>) -> Response<Body> {
@@ -124,13 +131,13 @@ impl ObjectStore {
             return match (path.name.is_empty(), query.contains("watch=")) {
                 (true, true) => self.watch(&path, query),
                 (true, false) => self.list(&path),
-                (false, _) if who == "operator" && self.is_unreadable(&path.name) => {
+                (false, _) if who == "operator" && self.is_unreadable(&path) => {
                     refuse(StatusCode::SERVICE_UNAVAILABLE, "down")
                 }
                 (false, _) => self.get(&path),
             };
         }
-        if who == "operator" && self.inner.lock().unwrap().refusing.contains(&path.name) {
+        if who == "operator" && self.inner.lock().unwrap().refusing.contains(&path.written()) {
             return refuse(StatusCode::FORBIDDEN, "a policy forbids it");
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -319,6 +326,10 @@ impl Path {
 
     fn key(&self) -> (String, String, String) {
         (self.resource.clone(), self.namespace.clone(), self.name.clone())
+    }
+
+    fn written(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
     }
 
     fn covers(&self, resource: &str, namespace: &str) -> bool {

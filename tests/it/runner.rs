@@ -33,7 +33,8 @@ impl Drop for Runner {
 
 impl Runner {
     /// Runs a scenario; panics with its name, line and what is instead.
-    pub async fn run(script: &Script, world: World) {
+    pub async fn run(script: &Script, mut world: World) {
+        world.others.clone_from(&script.others);
         let (relabelling, secrets) = (Vec::new(), Vec::new());
         let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling, secrets };
         runner.prepare().await;
@@ -50,7 +51,8 @@ impl Runner {
         runner.clean_up().await;
     }
 
-    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
+    /// The objects of a kind in a namespace.
+    pub(crate) fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = match kind {
             "Secret" | "Namespace" => ("", "v1"),
             "Event" => ("events.k8s.io", "v1"),
@@ -59,36 +61,50 @@ impl Runner {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         match kind {
             "Namespace" => Api::all_with(self.world.client.clone(), &resource),
-            _ => Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource),
+            _ => Api::namespaced_with(self.world.client.clone(), namespace, &resource),
         }
     }
 
-    /// What every scenario starts with: a namespace, and for each cloud a Secret and an account that leads to the
-    /// simulator.
+    /// The objects of a kind beside one, and the name of that one, which the scenario writes `NAME` or `OTHER/NAME`.
+    pub(crate) fn find<'a>(&self, kind: &str, written: &'a str) -> Result<(Api<DynamicObject>, &'a str), String> {
+        let (namespace, name) = self.world.place(written)?;
+        Ok((self.api(kind, &namespace), name))
+    }
+
+    /// What every scenario starts with: its namespaces, each with what leads to the simulator.
     async fn prepare(&mut self) {
         if !self.world.is_pure() {
-            drop(self.api("Namespace").delete(&self.world.namespace, &DeleteParams::default()).await);
-            self.apply(&json!({"kind": "Namespace", "metadata": {"name": self.world.namespace}})).await.unwrap();
+            for namespace in self.world.namespaces() {
+                drop(self.api("Namespace", "").delete(&namespace, &DeleteParams::default()).await);
+                self.apply(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await.unwrap();
+            }
         }
+        self.prepare_accounts("").await.unwrap();
+        for other in self.world.others.clone() {
+            self.prepare_accounts(&format!("{other}/")).await.unwrap();
+        }
+    }
+
+    /// For each cloud a Secret and an account that leads to the simulator; `within` is `` or `OTHER/`.
+    async fn prepare_accounts(&mut self, within: &str) -> Result<(), String> {
         let mut settings = simulator::Settings::default();
         let keys = [("huawei", settings.access_keys.remove(0)), ("alibaba", settings.alibaba_keys.remove(0))];
         for (vendor, key) in keys {
             self.apply(&json!({
-                "kind": "Secret", "metadata": {"name": format!("{vendor}-credentials")},
+                "kind": "Secret", "metadata": metadata(&format!("{within}{vendor}-credentials")),
                 "stringData": {"access-key-id": key.id, "secret-access-key": key.secret}
             }))
-            .await
-            .unwrap();
+            .await?;
         }
-        self.apply_huawei("huawei", "huawei-credentials").await.unwrap();
-        self.apply_alibaba("alibaba", "alibaba-credentials", "2018-04-12").await.unwrap();
+        self.apply_huawei(&format!("{within}huawei"), "huawei-credentials").await?;
+        self.apply_alibaba(&format!("{within}alibaba"), "alibaba-credentials", "2018-04-12").await
     }
 
     /// An account of Huawei Cloud that leads to the simulator, with the credentials of a Secret.
     async fn apply_huawei(&mut self, name: &str, secret: &str) -> Result<(), String> {
         let endpoint = &self.world.endpoint;
         self.apply(&json!({
-            "kind": "CloudAccount", "metadata": {"name": name},
+            "kind": "CloudAccount", "metadata": metadata(name),
             "spec": {"huawei": {
                 "region": "cn-north-4", "projectId": simulator::Settings::default().project_id,
                 "endpoints": {"dli": endpoint, "dws": endpoint, "dataArts": endpoint, "iam": endpoint},
@@ -101,7 +117,7 @@ impl Runner {
     /// An account of Alibaba Cloud that leads to the simulator, with the credentials of a Secret.
     async fn apply_alibaba(&mut self, name: &str, secret: &str, version: &str) -> Result<(), String> {
         self.apply(&json!({
-            "kind": "CloudAccount", "metadata": {"name": name},
+            "kind": "CloudAccount", "metadata": metadata(name),
             "spec": {"alibaba": {
                 "region": "cn-hangzhou", "ehpcApiVersion": version, "endpoint": self.world.endpoint,
                 "credentials": {"secretRef": {"name": secret}}
@@ -115,21 +131,31 @@ impl Runner {
         if self.world.is_pure() {
             return;
         }
-        for kind in KINDS {
-            let objects = self.api(kind);
+        for (kind, namespace) in self.everywhere() {
+            let objects = self.api(kind, &namespace);
             for object in objects.list(&ListParams::default()).await.unwrap() {
-                let name = object.metadata.name.unwrap();
-                let free = json!({"metadata": {"finalizers": null}});
-                drop(objects.patch(&name, &PatchParams::default(), &Patch::Merge(&free)).await);
-                drop(objects.delete(&name, &DeleteParams::default()).await);
+                drop(forget(&objects, &object.metadata.name.unwrap()).await);
             }
         }
+    }
+
+    /// Every kind of access objects in every namespace.
+    pub(crate) fn everywhere(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
+        let namespaces = self.world.namespaces();
+        KINDS.into_iter().flat_map(move |kind| namespaces.clone().into_iter().map(move |namespace| (kind, namespace)))
     }
 
     async fn apply(&mut self, manifest: &Value) -> Result<(), String> {
         let mut manifest = manifest.clone();
         let kind = manifest["kind"].as_str().ok_or("no kind")?.to_owned();
-        let name = manifest["metadata"]["name"].as_str().ok_or("no name")?.to_owned();
+        let mut name = manifest["metadata"]["name"].as_str().ok_or("no name")?.to_owned();
+        if let Some(other) = manifest["metadata"]["namespace"].as_str() {
+            name = format!("{other}/{name}");
+        }
+        let (namespace, name) = self.world.place(&name)?;
+        if kind != "Namespace" {
+            manifest["metadata"]["namespace"] = json!(namespace);
+        }
         if manifest["apiVersion"].is_null() {
             let core = matches!(kind.as_str(), "Secret" | "Namespace");
             manifest["apiVersion"] = json!(if core { "v1" } else { "cloudaccess.dev/v1alpha1" });
@@ -142,7 +168,7 @@ impl Runner {
             self.take_secret(&mut manifest);
         }
         let params = PatchParams::apply("scenario").force();
-        let applied = self.api(&kind).patch(&name, &params, &Patch::Apply(&manifest)).await;
+        let applied = self.api(&kind, &namespace).patch(name, &params, &Patch::Apply(&manifest)).await;
         applied.map(drop).map_err(|error| error.to_string())
     }
 
@@ -168,12 +194,23 @@ impl Runner {
                 if *kind == "Secret" {
                     self.take_secret(&mut patch);
                 }
-                let patched = self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+                let (objects, name) = self.find(kind, name)?;
+                let patched = objects.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+                patched.map(drop).map_err(|error| error.to_string())
+            }
+            ["status", kind, name] => {
+                let (patch, (objects, name)) = (json!({"status": yaml()?}), self.find(kind, name)?);
+                let patched = objects.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
                 patched.map(drop).map_err(|error| error.to_string())
             }
             ["delete", kind, name] => {
-                let deleted = self.api(kind).delete(name, &DeleteParams::default()).await;
+                let (objects, name) = self.find(kind, name)?;
+                let deleted = objects.delete(name, &DeleteParams::default()).await;
                 deleted.map(drop).map_err(|error| error.to_string())
+            }
+            ["forget", kind, name] => {
+                let (objects, name) = self.find(kind, name)?;
+                forget(&objects, name).await.map_err(|error| error.to_string())
             }
             ["wait", time] => {
                 assert!(self.world.is_pure(), "only the pure world can wait: say `only pure`");
@@ -182,10 +219,7 @@ impl Runner {
             }
             ["release", "revocations", "of", account] => self.release(account).await,
             ["clock", by] => self.world.set_clock(by),
-            ["relabel", kind, name] => {
-                self.relabel(kind, name);
-                Ok(())
-            }
+            ["relabel", kind, name] => self.relabel(kind, name),
             ["kill", "operator"] => {
                 self.world.kill_operator();
                 Ok(())
@@ -202,7 +236,7 @@ impl Runner {
     }
 
     async fn release(&self, account: &str) -> Result<(), String> {
-        let accounts = self.api("CloudAccount");
+        let (accounts, account) = self.find("CloudAccount", account)?;
         let held = accounts.get(account).await.map_err(|error| error.to_string())?;
         let id = &held.data["status"]["held"]["id"];
         let patch = json!({"metadata": {"annotations": {"cloudaccess.dev/releaseRevocations": id}}});
@@ -213,13 +247,14 @@ impl Runner {
     /// What happens to the API server of the pure world.
     fn store_step(&self, step: &Step) -> Result<(), String> {
         let store = self.world.store()?;
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let key = |name: &&str| self.world.place(name).map(|(namespace, name)| format!("{namespace}/{name}"));
+        let keys = |names: &[&str]| names.iter().map(key).collect::<Result<Vec<_>, _>>();
         match step.words().as_slice() {
             ["hold", "watches"] => store.hold_watches(true),
             ["release", "watches"] => store.hold_watches(false),
-            ["objects", "cannot", "be", "read", names @ ..] => store.set_unreadable(owned(names)),
+            ["objects", "cannot", "be", "read", names @ ..] => store.set_unreadable(keys(names)?),
             ["objects", "can", "be", "read"] => store.set_unreadable(Vec::new()),
-            ["objects", "refuse", "patches", names @ ..] => store.set_refusing(owned(names)),
+            ["objects", "refuse", "patches", names @ ..] => store.set_refusing(keys(names)?),
             ["with", "crds"] => store.set_crds(true),
             ["without", "crds"] => store.set_crds(false),
             _ => return Err("no such step".to_owned()),
@@ -228,8 +263,9 @@ impl Runner {
     }
 
     /// From here on somebody changes a label of the object, ten times a second, for as long as the world stands.
-    fn relabel(&mut self, kind: &str, name: &str) {
-        let (objects, name) = (self.api(kind), name.to_owned());
+    fn relabel(&mut self, kind: &str, name: &str) -> Result<(), String> {
+        let (objects, name) = self.find(kind, name)?;
+        let name = name.to_owned();
         let relabel = async move {
             for count in 0_u64.. {
                 let label = json!({"metadata": {"labels": {"count": count.to_string()}}});
@@ -238,6 +274,7 @@ impl Runner {
             }
         };
         self.relabelling.push(tokio::spawn(relabel).abort_handle());
+        Ok(())
     }
 
     fn cloud(&self, what: &[&str], rest: &str) -> Result<(), String> {
@@ -296,6 +333,21 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// The metadata of an object that the scenario would write `NAME` or `OTHER/NAME`.
+fn metadata(written: &str) -> Value {
+    match written.split_once('/') {
+        None => json!({"name": written}),
+        Some((other, name)) => json!({"name": name, "namespace": other}),
+    }
+}
+
+/// The object vanishes, whatever its finalizers hold it for.
+async fn forget(objects: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
+    let free = json!({"metadata": {"finalizers": null}});
+    objects.patch(name, &PatchParams::default(), &Patch::Merge(&free)).await?;
+    objects.delete(name, &DeleteParams::default()).await.map(drop)
 }
 
 /// The API server turns `stringData` into `data`; the store in memory does not.

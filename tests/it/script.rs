@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `only pure: why` | at the top: runs in the pure world only |
 //! | `settings NAME=DURATION …` | at the top: operator settings other than the scenarios' own |
+//! | `namespace OTHER` | at the top: a second namespace, with the Secrets and accounts that the first has; a manifest names it as its own, all other steps write its objects `OTHER/NAME` |
 //! | `cloud queue Q`, `cloud cluster C with POOL…`, `cloud workspace W`, `cloud hpc cluster H` | a target exists; in what follows, T |
 //! | `cloud hpc cluster H of 2024` | one that only the API of 2024 sees |
 //! | `cloud pool POOL on C`, `cloud no pool POOL on C` | a DWS cluster has a resource pool, or it is removed |
@@ -25,7 +26,10 @@
 //! | `apply account NAME SECRET VERSION` | one of Alibaba Cloud with this `ehpcApiVersion`, as `alibaba` is from the start, with 2018-04-12 |
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
+//! | `status KIND NAME` + YAML | somebody patches the status, as a merge patch: a restore from a backup does |
+//! | `forget KIND NAME` | the object vanishes without the operator's doing, as when the cluster is lost: kill the operator first |
 //! | `wait DURATION` | time passes (pure world only) |
+//! | `release revocations of ACCOUNT` | somebody annotates the account with the id of the revocations that it holds back |
 //! | `clock +DURATION`, `clock -DURATION` | somebody sets the clock of the operator's machine (pure world only) |
 //! | `relabel KIND NAME` | from here on somebody changes a label of the object, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
@@ -37,9 +41,9 @@
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
-//! | `release revocations of ACCOUNT` | somebody annotates the account with the id of the revocations that it holds back |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |
+//! | `expect NAME never stalled` | the object's condition Stalled was True at no time so far; in the real world it is looked at now only |
 //! | `expect event NAME REASON` | an event was published about the object |
 //! | `expect metric NAME{label="value"} VALUE`, `expect metric NAME{label="value"} absent` | the running operator's metrics have just this line, or no such series; labels in the order of `docs/metrics.md` |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
@@ -69,12 +73,15 @@ pub struct Script {
     /// Runs in the real world too.
     pub real: bool,
     pub settings: Vec<(String, String)>,
+    /// Namespaces besides the scenario's own.
+    pub others: Vec<String>,
     pub steps: Vec<Step>,
 }
 
 impl Script {
     pub fn parse(name: &str, text: &str) -> Self {
-        let mut script = Self { name: name.to_owned(), real: true, settings: Vec::new(), steps: Vec::new() };
+        let (settings, others, steps) = (Vec::new(), Vec::new(), Vec::new());
+        let mut script = Self { name: name.to_owned(), real: true, settings, others, steps };
         for (number, line) in text.lines().enumerate() {
             let content = with_ids(line.trim_end());
             let content = content.as_str();
@@ -94,6 +101,7 @@ impl Script {
                     let pairs = words[1..].iter().map(|pair| pair.split_once('=').unwrap());
                     script.settings.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
                 }
+                "namespace" => script.others.push(rest),
                 _ => script.steps.push(Step { line: number + 1, words, rest, body: Vec::new() }),
             }
         }

@@ -69,6 +69,8 @@ pub struct World {
     pub client: Client,
     /// The namespace of the scenario.
     pub namespace: String,
+    /// Further ones, by the names that the scenario gives them.
+    pub others: Vec<String>,
     /// Where the cloud is.
     pub endpoint: String,
     pub operation: Operation,
@@ -106,6 +108,7 @@ impl World {
             simulator,
             client: store.client("user"),
             namespace: "team".to_owned(),
+            others: Vec::new(),
             endpoint: "http://127.0.0.1:1".to_owned(),
             operation: Operation::Pure { store, clock, running: None },
             random: || 0.5,
@@ -125,6 +128,7 @@ impl World {
             simulator,
             client: admin(environment).await,
             namespace: format!("scenario-{name}"),
+            others: Vec::new(),
             endpoint,
             operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
             random: || 0.5,
@@ -144,6 +148,25 @@ impl World {
                 _ = tokio::join!(tasks.run, accounts, publisher);
             })
         };
+    }
+
+    /// Every namespace that the operator watches.
+    pub fn namespaces(&self) -> Vec<String> {
+        let others = self.others.iter().map(|other| self.other(other));
+        [self.namespace.clone()].into_iter().chain(others).collect()
+    }
+
+    /// The namespace and the name of an object, as the scenario writes it: `NAME`, or `OTHER/NAME`.
+    pub fn place<'a>(&self, written: &'a str) -> Result<(String, &'a str), String> {
+        match written.split_once('/') {
+            None => Ok((self.namespace.clone(), written)),
+            Some((other, name)) if self.others.iter().any(|known| known == other) => Ok((self.other(other), name)),
+            Some((other, _)) => Err(format!("say `namespace {other}` at the top")),
+        }
+    }
+
+    fn other(&self, name: &str) -> String {
+        format!("{}-{name}", self.namespace)
     }
 
     /// Kubernetes writes of the operator so far, where they can be counted.
@@ -200,6 +223,7 @@ impl World {
     pub fn start_operator(&mut self) {
         let setting =
             |name: &str| parse_duration(&self.settings.iter().find(|(key, _)| key == name).unwrap().1).unwrap();
+        let namespaces = self.namespaces();
         match &mut self.operation {
             Operation::Pure { store, clock, running } => {
                 let (stop, stopped) = watch::channel(false);
@@ -232,7 +256,8 @@ impl World {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
                 command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
                 command.args(["--metrics-address", "127.0.0.1:0"]);
-                command.args(["--watch-namespace", &self.namespace, "--allow-endpoint", &self.endpoint]);
+                command.args(["--allow-endpoint", &self.endpoint]);
+                command.args(namespaces.iter().flat_map(|namespace| ["--watch-namespace", namespace]));
                 for (name, value) in &self.settings {
                     command.arg(format!("--{name}")).arg(value);
                 }
