@@ -208,6 +208,7 @@ impl Operator {
         let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
         let (transport, allowed, clock) = (self.transport, self.allowed, self.clock.clone());
         let resolve = Arc::new(move |spec: &_, secret: &_| resolve_account(spec, secret, &allowed, &transport, &clock));
-        (Context::new(self.client, self.settings, self.clock, resolve, events, stop), publisher)
+        let context = Context::new(self.client, self.settings, self.clock, resolve, events, self.metrics, stop);
+        (context, publisher)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::entry::{ObjectKey, shorten};
 use super::problem::Problem;
 use super::secrets::{SecretData, Secrets};
-use crate::api::{CloudAccountSpec, CloudAccountStatus};
+use crate::api::{CloudAccountSpec, CloudAccountStatus, Unmanaged};
 use crate::clouds::Account;
 use crate::plan::Outcome;
 
@@ -40,6 +40,14 @@ pub(crate) enum Known {
 }
 
 impl Known {
+    /// How many revocations it holds back.
+    pub(crate) fn held(&self) -> u64 {
+        match self {
+            Self::Spec { status, .. } => status.held.as_ref().map_or(0, |held| u64::from(held.count)),
+            Self::Undecodable(_) => 0,
+        }
+    }
+
     /// It differs in nothing that claims depend on: its status is our own writing.
     fn asks_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
@@ -72,6 +80,15 @@ impl Accounts {
     /// The account may hold back revocations.
     pub(crate) fn limits_revocations(&self, key: &ObjectKey) -> bool {
         self.known(key).is_ok_and(|(spec, _)| spec.revocation_limit.is_some())
+    }
+
+    /// What an account's status says of targets with access that nobody answers for; `None` if the account cannot be read.
+    pub(crate) fn unmanaged(&self, key: &ObjectKey) -> Option<Vec<Unmanaged>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(key)? {
+            Known::Spec { status, .. } => Some(status.unmanaged.clone()),
+            Known::Undecodable(_) => None,
+        }
     }
 
     /// The accounts that list something of this target as held back.

@@ -244,14 +244,20 @@ impl<O: AccessObject> Entry<O> {
         self.requested_at.is_some() && self.requested_at != self.status().last_handled_reconcile_at
     }
 
-    /// It asks for nothing else than the other version did. Status and finalizers are our own writing: what others do
-    /// to them is seen at the next look.
+    /// It asks for nothing else than the other version did. Most of the status, and the finalizers, are our own writing: what
+    /// others do to them is seen at the next look.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
         self.uid == other.uid
             && self.generation == other.generation
             && self.deleting == other.deleting
             && self.requested_at == other.requested_at
             && self.object().is_some() == other.object().is_some()
+    }
+
+    /// It owns the same as the other version did, at the same place.
+    pub(crate) fn owns_the_same_as(&self, other: &Self) -> bool {
+        let (this, other) = (self.status(), other.status());
+        this.owned == other.owned && this.target == other.target && this.principal == other.principal
     }
 
     /// It differs from the other version in nothing that a pass relies on: labels, annotations, others' finalizers.

@@ -12,6 +12,7 @@
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
 //! | `brake`, `ledger` | what an account's revocationLimit lets go, and what it holds back |
 //! | `standing` | what a claim may do now, and why: validity, suspension, mode |
+//! | `unmanaged` | counts what nobody asked for |
 //! | `report`, `wording`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
@@ -40,6 +41,7 @@ mod standing;
 mod status;
 mod steps;
 mod store;
+mod unmanaged;
 mod watch;
 mod wording;
 
@@ -63,6 +65,7 @@ pub use problem::Problem;
 pub use secrets::SecretData;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
@@ -72,6 +75,7 @@ use objects::Objects;
 use reaction::Trouble;
 use secrets::Secrets;
 use store::Store;
+use unmanaged::Unmanaged;
 
 /// How often the clock is compared with the time that has passed, and the least difference that somebody has made.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
@@ -115,6 +119,8 @@ pub struct Context {
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
+    unmanaged: Arc<Unmanaged>,
+    metrics: Metrics,
     events: Events,
     /// Turns true when the process is to stop.
     stop: signal::Receiver<bool>,
@@ -129,12 +135,14 @@ impl Context {
         clock: Clock,
         resolve: ResolveAccount,
         events: Events,
+        metrics: Metrics,
         stop: signal::Receiver<bool>,
     ) -> Self {
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
         let accounts = Arc::new(Accounts::new(resolve, Arc::clone(&secrets)));
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
-        Self { client, settings, clock, accounts, secrets, brake, events, stop }
+        let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
+        Self { client, settings, clock, accounts, secrets, brake, unmanaged, metrics, events, stop }
     }
 }
 
@@ -145,6 +153,7 @@ struct Engine<K: AccessKind> {
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
+    unmanaged: Arc<Unmanaged>,
     store: Store<K::Object>,
     objects: Objects<K::Object>,
     clients: Mutex<HashMap<ObjectKey, VersionedClient<K>>>,
@@ -183,6 +192,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         accounts: Arc::clone(&accounts),
         secrets: Arc::clone(&context.secrets),
         brake: Arc::clone(&context.brake),
+        unmanaged: Arc::clone(&context.unmanaged),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), context.settings.call_timeout),
         clients: Mutex::default(),
@@ -213,7 +223,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
     KindTasks { run: Box::pin(run), account_changed: Box::new(move |account| for_accounts.account_changed(account)) }
 }
 
-/// Watches accounts; tells every kind when one changes. `known` turns true with the first complete list.
+/// Watches accounts; tells every kind when one changes, and keeps their statuses. `known` turns true with the first complete list.
 pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known: signal::Sender<bool>) {
     let (listed, lists) = signal::channel(0);
     let scopes = watch::scopes(&context.settings.namespaces);
@@ -222,7 +232,7 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known:
     let tell = async {
         complete.await;
         known.send_replace(true);
-        std::future::pending::<()>().await;
+        context.unmanaged.publish(&context.client, &context.accounts, context.settings.call_timeout).await;
     };
     let stopped = watch::until(context.stop.clone());
     futures::pin_mut!(watches, tell, stopped);

@@ -143,6 +143,17 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
+    /// Tells how many entries of the target's list nobody answers for.
+    fn count_unmanaged(&self, principals: &[Principal<K>], accounts: &BTreeSet<ObjectKey>) {
+        let owned = |principal: &Principal<K>| -> Access {
+            principal.members.iter().flat_map(|member| &member.entry.status().owned).cloned().collect()
+        };
+        let owners = principals.iter().map(|principal| (principal.name.as_str(), owned(principal)));
+        if let (Some(target), Some(count)) = (self.target_key, self.observation.unmanaged(owners)) {
+            self.engine.unmanaged.set(target, count, accounts);
+        }
+    }
+
     /// Schedules what time alone will bring.
     fn wait_for(&mut self, principals: &[Principal<K>]) {
         let (now, clock) = (Instant::now(), self.engine.clock.now());
@@ -194,6 +205,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     if remaining.is_empty() {
         engine.forget_idle();
         if let Group::Target(key) = group {
+            engine.unmanaged.forget(key);
             engine.brake.forget(&engine.accounts.holding(key), key, engine.clock.now()).await;
         }
         return None;
@@ -313,6 +325,7 @@ async fn conclude<K: AccessKind>(
         pass.report(&mut written, |_| true).await;
     }
     others.append(&mut written);
+    pass.count_unmanaged(&others, accounts);
     pass.wait_for(&others);
 }
 

@@ -23,6 +23,8 @@ struct Inner<O> {
     groups: HashMap<Group, BTreeSet<ObjectKey>>,
     /// Undecodable objects of which it is not known what they own.
     unplaced: BTreeSet<ObjectKey>,
+    /// Objects to which a patch of ours is under way: a status that is news may be our own.
+    patching: BTreeSet<ObjectKey>,
     /// Objects that turned out to be newer than known: their next event is news, whatever it says.
     awaited: BTreeSet<ObjectKey>,
     /// For each watch that is listing anew, by its namespace (`None`: all): the keys it has named so far.
@@ -37,6 +39,7 @@ impl<O: AccessObject> Store<O> {
                 entries: BTreeMap::new(),
                 groups: HashMap::new(),
                 unplaced: BTreeSet::new(),
+                patching: BTreeSet::new(),
                 awaited: BTreeSet::new(),
                 listing: HashMap::new(),
             }),
@@ -77,6 +80,7 @@ impl<O: AccessObject> Store<O> {
             }
         }
         let awaited = inner.awaited.contains(&entry.key);
+        let patching = inner.patching.contains(&entry.key);
         let known = inner.entries.get(&entry.key);
         if let Some((known, known_group)) = known
             && known.uid == entry.uid
@@ -84,7 +88,8 @@ impl<O: AccessObject> Store<O> {
             if !entry.is_newer_than(known) {
                 return BTreeSet::new();
             }
-            if !awaited && entry.asks_the_same_as(known) && *known_group == group {
+            let is_ours = patching || entry.owns_the_same_as(known);
+            if !awaited && is_ours && entry.asks_the_same_as(known) && *known_group == group {
                 inner.insert(entry, group);
                 return BTreeSet::new();
             }
@@ -93,6 +98,16 @@ impl<O: AccessObject> Store<O> {
         changed.insert(group.clone());
         inner.insert(entry, group);
         changed
+    }
+
+    /// A patch of ours is sent to an object.
+    pub(crate) fn begin_patch(&self, key: &ObjectKey) {
+        self.lock().patching.insert(key.clone());
+    }
+
+    /// It was answered, or never will be.
+    pub(crate) fn end_patch(&self, key: &ObjectKey) {
+        self.lock().patching.remove(key);
     }
 
     /// The answer to a patch or a get of ours. Returns the object as it stands now, or `None` when it is gone meanwhile.

@@ -80,6 +80,8 @@ pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountCh
     let mut first = true;
     let mut listed = Vec::new();
     let set = |key: &ObjectKey, account: Option<Known>| {
+        let held = account.as_ref().map_or(0, Known::held);
+        context.metrics.set_revocations_held(&key.namespace, &key.name, held);
         if context.accounts.set(key, account) {
             for changed in kinds {
                 changed(key);

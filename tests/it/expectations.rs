@@ -25,6 +25,9 @@ fn condition(status: &Value, type_: &str) -> Value {
     conditions.find(|condition| condition["type"] == type_).cloned().unwrap_or_default()
 }
 
+/// What is written to accounts is gathered for less than this.
+const GATHERING: Duration = Duration::from_secs(6);
+
 /// A call that changes nothing, by its line.
 fn is_read(call: &str) -> bool {
     ["List", "Show", "Describe", "Get"].iter().any(|verb| call.trim_start().starts_with(verb))
@@ -49,6 +52,9 @@ impl Runner {
             ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
             ["expect", "revocations", "held", "by", account, count] => {
                 self.eventually(async |it: &Self| it.held(account, count).await).await
+            }
+            ["expect", "unmanaged", "by", account] => {
+                self.eventually(async |it: &Self| it.unmanaged(account, &step.body).await).await
             }
             ["expect", "plan", name] => self.eventually(async |it: &Self| it.plan(name, &step.body).await).await,
             ["expect", "metric", ..] => {
@@ -115,11 +121,24 @@ impl Runner {
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
     }
 
-    async fn held(&self, account: &str, expected: &str) -> Result<(), String> {
+    async fn account_status(&self, account: &str) -> Result<Value, String> {
         let (accounts, name) = self.find("CloudAccount", account)?;
         let account = accounts.get(name).await.map_err(|error| error.to_string())?;
-        let held = account.data["status"]["held"]["count"].as_u64().unwrap_or(0).to_string();
-        if held == expected { Ok(()) } else { Err(format!("instead: {:#}", account.data["status"])) }
+        Ok(account.data["status"].clone())
+    }
+
+    async fn held(&self, account: &str, expected: &str) -> Result<(), String> {
+        let status = self.account_status(account).await?;
+        let held = status["held"]["count"].as_u64().unwrap_or(0).to_string();
+        if held == expected { Ok(()) } else { Err(format!("instead: {status:#}")) }
+    }
+
+    async fn unmanaged(&self, account: &str, expected: &[String]) -> Result<(), String> {
+        let status = self.account_status(account).await?;
+        let listed = status["unmanaged"].as_array().into_iter().flatten();
+        let line = |one: &Value| format!("{}: {}", one["target"].as_str().unwrap_or_default(), one["principals"]);
+        let lines: Vec<_> = listed.map(line).collect();
+        if lines == expected { Ok(()) } else { Err(format!("instead: {lines:#?}")) }
     }
 
     async fn plan(&self, name: &str, expected: &[String]) -> Result<(), String> {
@@ -283,6 +302,9 @@ impl Runner {
 
     async fn quiet(&mut self, time: Duration) -> Result<(), String> {
         self.settle().await;
+        if self.world.is_pure() {
+            tokio::time::sleep(GATHERING).await;
+        }
         let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
         let versions = self.versions().await;
         tokio::time::sleep(if self.world.is_pure() { time } else { time.min(REAL_QUIET) }).await;

@@ -42,6 +42,7 @@
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
+//! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |
 //! | `expect NAME never stalled` | the object's condition Stalled was True at no time so far; in the real world it is looked at now only |
 //! | `expect event NAME REASON` | an event was published about the object |
