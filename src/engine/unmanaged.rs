@@ -62,8 +62,14 @@ impl Unmanaged {
     /// Nobody asks for anything on the target any more.
     pub(crate) fn forget(&self, target: &str) {
         self.metrics.forget_target(target);
-        let forgotten = self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
-        if forgotten.is_some() {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if Instant::now() < self.complete_at {
+            // Of none it is known that nothing is to be told.
+            counts.insert(target.into(), Count { principals: 0, accounts: BTreeSet::new() })
+        } else {
+            counts.remove(target)
+        };
+        if before.is_some_and(|before| before.principals > 0) {
             self.changed.notify_one();
         }
     }
@@ -133,8 +139,9 @@ mod tests {
         unmanaged.set("c", 0, &both);
         assert_eq!(told(&unmanaged, &first, &[]), [("b".to_owned(), 3), ("a".to_owned(), 1)]);
         assert_eq!(told(&unmanaged, &second, &[]), [("a".to_owned(), 1)]);
+        let stands = unmanaged.of(&first, &[]);
         unmanaged.forget("b");
-        assert_eq!(told(&unmanaged, &first, &[]), [("a".to_owned(), 1)]);
+        assert_eq!(told(&unmanaged, &first, &stands), [("a".to_owned(), 1)]);
     }
 
     #[tokio::test(start_paused = true)]
