@@ -136,15 +136,19 @@ impl<K: AccessKind> Pass<'_, K> {
                     for ((write, goes), (_, asked)) in revoking.into_iter().zip(answer.goes).zip(&revocations) {
                         let until = if listed.contains(asked) { until } else { until.min(UNLISTED_WAIT) };
                         let (goes, back) =
-                            if goes { (Some(self.lets_go(write)), None) } else { self.hold_back(write, until) };
+                            if goes { (Some(self.lets_go(write)), None) } else { self.hold_back(write, until, None) };
                         writes.extend(goes);
                         held.extend(back);
                     }
                 }
                 Err(error) => {
                     warn!(%account, error, "what the account lets go is not known: nothing is revoked through it now");
-                    self.look.at(Some(Instant::now() + self.engine.settings.retry_after_refusal));
-                    writes.extend(revoking.into_iter().filter_map(|write| self.hold_back(write, Duration::ZERO).0));
+                    let wait = self.engine.settings.retry_after_refusal;
+                    for write in revoking {
+                        let (goes, back) = self.hold_back(write, wait, Some(&error));
+                        writes.extend(goes);
+                        held.extend(back);
+                    }
                 }
             }
         }
@@ -174,13 +178,18 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// The write without what it revokes, if anything is left of it; and what is held back of it.
-    fn hold_back(&self, mut write: Write<K::Details>, wait: Duration) -> (Option<Write<K::Details>>, Option<HeldBack>) {
+    fn hold_back(
+        &self,
+        mut write: Write<K::Details>,
+        wait: Duration,
+        error: Option<&str>,
+    ) -> (Option<Write<K::Details>>, Option<HeldBack>) {
         let Some((_, access)) = write.revokes.take() else { return (Some(write), None) };
         let before = &write.part.change.before;
         let change = Change { before: before.clone(), after: before - &access, supplier: None };
         let back = HeldBack {
             principal: write.change.principal.clone(),
-            trouble: Trouble::held_back(self.held_back(&write.part.account, &write.change.principal, &access), wait),
+            trouble: Trouble::held_back(self.held_back(&write, &access, error), wait),
             part: Part { account: write.part.account.clone(), change, supply: None },
         };
         write.part.change.after.extend(access.iter().cloned());
@@ -189,14 +198,17 @@ impl<K: AccessKind> Pass<'_, K> {
         (is_left.then_some(write), Some(back))
     }
 
-    fn held_back(&self, account: &ObjectKey, principal: &str, access: &Access) -> String {
+    fn held_back(&self, write: &Write<K::Details>, access: &Access, error: Option<&str>) -> String {
+        let (account, principal) = (&write.part.account.name, &write.change.principal);
+        let what = format!("revoking {} from {principal} on {} {}", words(access), K::TARGET, self.target);
+        if let Some(error) = error {
+            return format!(
+                "{what} waits: what the revocationLimit of CloudAccount {account} lets go could not be read or counted: {error}"
+            );
+        }
         format!(
-            "revoking {} from {principal} on {} {} is held back: the revocationLimit of CloudAccount {} is used up; it goes \
-             when the window has passed, or when it is released, see status.held of the account",
-            words(access),
-            K::TARGET,
-            self.target,
-            account.name
+            "{what} is held back: the revocationLimit of CloudAccount {account} is used up; it goes when the window has \
+             passed, or when it is released, see status.held of the account"
         )
     }
 

@@ -268,12 +268,17 @@ fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>], now: Timestamp) 
 }
 
 /// Every string of access that the claims of a pass want or own.
-pub(crate) fn named_by<K: AccessKind>(principals: &[Principal<K>]) -> Access {
-    let members = principals.iter().flat_map(|principal| &principal.members);
-    members.flat_map(|member| member.wanted().into_iter().chain(member.entry.status().owned.iter().cloned())).collect()
+pub(crate) fn named_by<K: AccessKind>(principals: &[Principal<K>], now: Timestamp) -> Access {
+    let named = active(principals, now);
+    named.flat_map(|member| member.wanted().into_iter().chain(member.entry.status().owned.iter().cloned())).collect()
 }
 
 /// The accounts that the claims of a pass reach the target through.
-pub(crate) fn accounts_of<K: AccessKind>(principals: &[Principal<K>]) -> BTreeSet<ObjectKey> {
-    principals.iter().flat_map(|principal| &principal.members).filter_map(Member::account).cloned().collect()
+pub(crate) fn accounts_of<K: AccessKind>(principals: &[Principal<K>], now: Timestamp) -> BTreeSet<ObjectKey> {
+    active(principals, now).filter_map(Member::account).cloned().collect()
+}
+
+/// The claims for which there may be something to do.
+fn active<K: AccessKind>(principals: &[Principal<K>], now: Timestamp) -> impl Iterator<Item = &Member<K>> {
+    principals.iter().flat_map(|principal| &principal.members).filter(move |member| !member.is_at_rest(now))
 }

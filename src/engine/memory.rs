@@ -139,9 +139,14 @@ impl TargetMemory {
         self.supplied.get(principal)
     }
 
+    /// What failed for a principal may be tried again at once.
+    pub(crate) fn try_again(&mut self, principal: &str) {
+        self.failures.retain(|(failed, _), _| failed != principal);
+    }
+
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.failures.retain(|(failed, _), _| failed != principal);
+        self.try_again(principal);
         self.ahead.remove(principal);
     }
 

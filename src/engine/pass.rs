@@ -116,7 +116,7 @@ impl<K: AccessKind> Pass<'_, K> {
     async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
         for principal in principals {
             for member in principal.members.iter().filter(|member| member.entry.is_requested()) {
-                self.memory().forgive(&principal.name);
+                self.memory().try_again(&principal.name);
                 if let Some(account) = member.account() {
                     self.engine.accounts.doubt(account).await;
                 }
@@ -210,7 +210,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         }
         return None;
     }
-    let accounts = accounts_of(remaining.make_contiguous());
+    let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
     let (target_key, target) = match group {
         Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
         Group::Alone(_) => (None, ""),
@@ -236,8 +236,8 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     pass.memory().keep_only(&served, Instant::now());
     pass.try_again_what_is_asked_for(remaining.make_contiguous()).await;
     let started = Instant::now();
-    let named = named_by(remaining.make_contiguous());
     let clock = engine.clock.now();
+    let named = named_by(remaining.make_contiguous(), clock);
     let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
     if !remaining.iter().all(rests) {
         pass.look_at_target(&accounts, named).await;
@@ -319,7 +319,8 @@ async fn conclude<K: AccessKind>(
 ) {
     let (mut written, mut others): (Vec<_>, Vec<_>) = principals.into_iter().partition(|principal| principal.written);
     if !written.is_empty() {
-        let named = &named_by(&written) | &named_by(&others);
+        let clock = pass.engine.clock.now();
+        let named = &named_by(&written, clock) | &named_by(&others, clock);
         pass.look_at_target(accounts, named).await;
         pass.steps(&mut written).await;
         pass.report(&mut written, |_| true).await;

@@ -149,7 +149,11 @@ impl<K: AccessKind> Told<'_, K> {
     /// What the principal holds all the same of what an ended claim asked for.
     fn still_held(&self, index: usize) -> String {
         let shown = self.shown().map(|(shown, _)| &shown & &self.planned.states[index].wanted).unwrap_or_default();
-        if shown.is_empty() { String::new() } else { format!("; others still give {}", words(&shown)) }
+        if shown.is_empty() {
+            String::new()
+        } else {
+            format!("; {} is still there, from another object or by others", words(&shown))
+        }
     }
 
     pub(super) fn in_sync(&self, index: usize) -> String {

@@ -186,6 +186,27 @@ proptest! {
     }
 
     #[test]
+    fn a_rehearsal_carries_out_every_step_and_nothing_else(case in case()) {
+        let Case { exclusive, claims, observed, memory } = &case;
+        let situation = Situation { exclusive: *exclusive, claims, observed, memory };
+        let (plan, rehearsed) = (Plan::new(&situation), Plan::rehearsed(&situation));
+        prop_assert_eq!(&rehearsed.steps, &[]);
+        if plan.steps.is_empty() {
+            prop_assert_eq!(&rehearsed, &plan);
+        }
+        // With all recorded, what would be added is what live claims want and do not see.
+        let live = case.claims.iter().filter(|claim| claim.standing() == Standing::Live);
+        let wanted: Access = live.flat_map(|claim| &claim.wanted).cloned().collect();
+        if let (Some(change), Observed::Access(shown)) = (&rehearsed.change, &case.observed) {
+            prop_assert!(change.added().is_subset(&(&wanted - shown)));
+        }
+        if let (false, Observed::Access(shown)) = (case.exclusive, &case.observed) {
+            let added = rehearsed.change.map(|change| change.added()).unwrap_or_default();
+            prop_assert_eq!(added, &(&wanted - shown) - &case.memory.pending);
+        }
+    }
+
+    #[test]
     fn any_plan_is_well_formed(case in case()) {
         let plan = case.plan();
         prop_assert_eq!(plan.verdicts.len(), case.claims.len());
