@@ -1,5 +1,6 @@
 //! QueueGrant: the whole life of an object, with drift, foreign access and a wrong manifest.
 
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::json;
 
 use super::Story;
@@ -24,6 +25,7 @@ pub(super) static STORY: Story = Story {
         ("Access revoked by hand comes back", drift_is_repaired),
         ("An edit adds a privilege", a_privilege_is_added),
         ("What somebody else granted is left alone", foreign_access_is_left_alone),
+        ("An object says what it would do, and then holds for a while", access_is_previewed_and_ends),
         ("A wrong manifest is refused with a sentence", a_wrong_manifest_is_refused),
         ("A deleted QueueGrant takes its access along", access_goes_with_its_object),
     ],
@@ -71,6 +73,29 @@ fn foreign_access_is_left_alone(stage: &mut Stage<'_>) -> Result<()> {
     stage.delete(&twin.name)?;
     say(format!("    {OUTSIDER} keeps what the operator never gave."));
     Ok(())
+}
+
+fn access_is_previewed_and_ends(stage: &mut Stage<'_>) -> Result<()> {
+    let preview = json!({"userName": "carol", "privileges": ["SUBMIT_JOB"], "mode": "Observe"});
+    let guest = stage.hero()?.like("guest", &preview)?;
+    say("    In mode Observe an object writes nothing.");
+    stage.kubectl.show_apply("guest.yaml", std::slice::from_ref(&guest.manifest))?;
+    let message = stage.is_ready(&guest.name, "Drifted")?;
+    print_indented(&message);
+    stage.the_cloud_holds_what_it_should()?;
+    stage.edit(&guest, &json!({"mode": "Enforce"}))?;
+    stage.patch(&guest.name, &json!({"validUntil": in_a_moment()}))?;
+    let message = stage.is_ready(&guest.name, "Expired")?;
+    print_indented(&message);
+    stage.ended(&guest.name)?;
+    stage.table()?;
+    stage.delete(&guest.name)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is seen here happens in real time")]
+fn in_a_moment() -> String {
+    let moment = Timestamp::now() + SignedDuration::from_secs(3);
+    moment.round(Unit::Second).unwrap_or(moment).to_string()
 }
 
 fn a_wrong_manifest_is_refused(stage: &mut Stage<'_>) -> Result<()> {

@@ -75,21 +75,30 @@ impl<'a> Stage<'a> {
         self.claimed.insert(claim.name.clone(), claim);
     }
 
+    /// From now on this object claims nothing, though it is there.
+    pub(super) fn ended(&mut self, name: &str) -> Result<()> {
+        self.claimed.remove(name);
+        self.the_cloud_holds_what_it_should()
+    }
+
     /// Edits fields of an object's spec, and waits until the cloud holds what it asks for now.
     pub(super) fn edit(&mut self, claim: &Claim, spec: &Value) -> Result<()> {
-        let patch = json!({"spec": spec}).to_string();
-        let resource = self.sample.kind.resource();
-        self.kubectl.show(&["patch", &resource, &claim.name, "--type=merge", "--patch", &patch])?;
+        self.patch(&claim.name, spec)?;
         self.claim(claim.like(&claim.name, spec)?);
         self.is_ready(&claim.name, "Granted")?;
         self.the_cloud_holds_what_it_should()
     }
 
+    /// Edits fields of an object's spec.
+    pub(super) fn patch(&self, name: &str, spec: &Value) -> Result<()> {
+        let patch = json!({"spec": spec}).to_string();
+        self.kubectl.show(&["patch", &self.sample.kind.resource(), name, "--type=merge", "--patch", &patch])
+    }
+
     /// Deletes an object, waits until it is gone, and claims its access no more.
     pub(super) fn delete(&mut self, name: &str) -> Result<()> {
         self.kubectl.show(&["delete", &self.sample.kind.resource(), name, "--timeout=40s"])?;
-        self.claimed.remove(name);
-        self.the_cloud_holds_what_it_should()
+        self.ended(name)
     }
 
     /// Waits until the list of every target is what was claimed plus what others hold: no less, and no more.
