@@ -40,12 +40,12 @@ const ALIKE: [&str; 13] = [
     "### .status.lastRequestId",
 ];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file of this kind below a folder.
-fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = entries.flat_map(|path| if path.is_dir() { files_below(&path, extension) } else { vec![path] });
     files.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()

@@ -11,6 +11,7 @@ mod fifth_kind;
 mod manifests;
 mod metrics;
 mod object_store;
+mod outcomes;
 mod runner;
 mod scenarios;
 mod script;

@@ -11,16 +11,20 @@ use crate::world::{World, environment, in_virtual_time};
 /// Real worlds at once: each has an operator process of its own.
 const REAL_AT_ONCE: usize = 6;
 
-/// All scripts, by name; only those whose name contains `SCENARIO`, if that is set.
-fn scripts() -> Vec<Script> {
+/// All scripts, by name.
+pub fn all_scripts() -> Vec<Script> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let wanted = std::env::var("SCENARIO").unwrap_or_default();
     let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     paths.sort();
     let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
-    let scripts = paths.iter().map(|path| Script::parse(&name(path), &std::fs::read_to_string(path).unwrap()));
-    scripts.filter(|script| script.name.contains(&wanted)).collect()
+    paths.iter().map(|path| Script::parse(&name(path), &std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Only those whose name contains `SCENARIO`, if that is set.
+fn scripts() -> Vec<Script> {
+    let wanted = std::env::var("SCENARIO").unwrap_or_default();
+    all_scripts().into_iter().filter(|script| script.name.contains(&wanted)).collect()
 }
 
 #[test]
