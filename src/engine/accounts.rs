@@ -131,7 +131,7 @@ impl Accounts {
             None => Err(Problem::new(
                 Outcome::AccountNotFound,
                 format!(
-                    "there is no CloudAccount {} in namespace {}: create it, or correct accountRef",
+                    "there is no CloudAccount {} in namespace {}: create it, or delete this object and name another",
                     key.name, key.namespace
                 ),
             )),
@@ -160,7 +160,10 @@ impl Accounts {
             let version: Arc<str> = format!("{version} {}", secret.version()).into();
             match connections.get(key) {
                 Some(connection) if connection.version == version => Ok(connection.clone()),
-                _ => (self.resolve)(&spec, &secret).map(|account| Connection { account, version }),
+                _ => {
+                    let account = (self.resolve)(&spec, &secret).map_err(|problem| problem.of_account(key));
+                    account.map(|account| Connection { account, version })
+                }
             }
         });
         match &connection {

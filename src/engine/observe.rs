@@ -99,9 +99,14 @@ impl<K: AccessKind> Observation<K> {
 
     /// The principal's row is listed under the very name that claims use.
     pub(crate) fn spells(&self, principal: &str) -> bool {
+        self.spelled(principal).is_none_or(|name| name == principal)
+    }
+
+    /// The name under which the principal's row is listed, if it has one.
+    pub(crate) fn spelled(&self, principal: &str) -> Option<&String> {
         match &self.seen {
-            Seen::Rows(rows) => rows.find(principal).is_none_or(|(name, _)| name == principal),
-            Seen::TargetGone | Seen::Nothing => true,
+            Seen::Rows(rows) => rows.find(principal).map(|(name, _)| name),
+            Seen::TargetGone | Seen::Nothing => None,
         }
     }
 

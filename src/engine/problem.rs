@@ -1,5 +1,6 @@
 //! Why something that a claim needs cannot be used: its account, a Secret, what its spec names.
 
+use super::entry::ObjectKey;
 use crate::plan::Outcome;
 
 /// Why something that a claim needs cannot be used, in words for whoever owns the object.
@@ -15,6 +16,11 @@ impl Problem {
     /// A problem with this outcome.
     pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
         Self { outcome, message: message.into() }
+    }
+
+    /// A problem with an account, that names it.
+    pub(crate) fn of_account(self, account: &ObjectKey) -> Self {
+        Self { message: format!("CloudAccount {}: {}", account.name, self.message), ..self }
     }
 
     /// The account, or a Secret, cannot be used as it is.

@@ -9,7 +9,10 @@ use crate::plan::{Access, ClaimState, Observed, Outcome, Plan, Verdict};
 
 impl<K: AccessKind> Told<'_, K> {
     pub(super) fn place(&self) -> String {
-        format!("{} {}", K::TARGET, self.target)
+        let claims = || self.principal.members.iter().find_map(|member| member.located.claim.as_ref());
+        // An object that belongs to no target yet names one all the same, if it can be read.
+        let target = if self.target.is_empty() { claims().map_or("", |claim| &claim.target) } else { self.target };
+        format!("{} {target}", K::TARGET).trim_end().to_owned()
     }
 
     pub(super) fn granted(&self, index: usize) -> String {
@@ -51,11 +54,11 @@ impl<K: AccessKind> Told<'_, K> {
     }
 
     pub(super) fn misspelled(&self) -> String {
+        let (name, place) = (&self.principal.name, self.place());
         format!(
-            "{} lists {} in another spelling, with this access, and whether the two are one is not known: nothing was \
-             granted; name the user as it is listed",
-            self.place(),
-            self.principal.name
+            "{place} lists {name} in another spelling, with this access, and whether the two are one is not known: nothing \
+             was granted; delete this object and name {} instead",
+            self.observation.spelled(name).unwrap_or(name)
         )
     }
 
@@ -124,7 +127,7 @@ impl<K: AccessKind> Told<'_, K> {
 
     pub(super) fn target_gone(&self) -> String {
         format!(
-            "{} does not exist, as the list of all confirms: create it, or delete this object and name another",
+            "{} does not exist, as a second, different call confirms: create it, or delete this object and name another",
             self.place()
         )
     }
