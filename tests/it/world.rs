@@ -245,7 +245,7 @@ impl World {
                         random: self.random,
                     },
                     clock: clock.clone(),
-                    transport: Arc::new(InProcess(self.simulator.clone())),
+                    transport: Arc::new(InProcess(self.simulator.router())),
                     allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
                     metrics: metrics.clone(),
                 };
@@ -327,7 +327,7 @@ fn with_defaults(settings: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 /// Calls go straight into the simulator's router.
-struct InProcess(Simulator);
+struct InProcess(axum::Router);
 
 impl Transport for InProcess {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
@@ -340,7 +340,7 @@ impl Transport for InProcess {
                 head.headers.entry(http::header::HOST).or_insert(host);
                 head.uri = head.uri.path_and_query().unwrap().as_str().parse().unwrap();
                 let request = http::Request::from_parts(head, axum::body::Body::from(body));
-                let response = self.0.router().oneshot(request).await.unwrap();
+                let response = self.0.clone().oneshot(request).await.unwrap();
                 if response.extensions().get::<ConnectionClosed>().is_some() {
                     return Err(broken());
                 }
