@@ -16,6 +16,11 @@ use crate::script::Step;
 const PURE_PATIENCE: Duration = Duration::from_mins(10);
 const REAL_PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often is looked at first, and, where time costs nothing, once that has gone on for a while.
+const LOOK: Duration = Duration::from_millis(50);
+const LATER_LOOK: Duration = Duration::from_millis(500);
+const LATER: Duration = Duration::from_secs(3);
+
 /// How long the real world is watched for quiet.
 const REAL_QUIET: Duration = Duration::from_secs(2);
 
@@ -74,12 +79,14 @@ impl Runner {
 
     /// Looks until it is as expected, for as long as patience lasts.
     async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
-        let until = Instant::now() + if self.world.is_pure() { PURE_PATIENCE } else { REAL_PATIENCE };
+        let (began, pure) = (Instant::now(), self.world.is_pure());
+        let patience = if pure { PURE_PATIENCE } else { REAL_PATIENCE };
         loop {
             match look(self).await {
                 Ok(()) => return Ok(()),
-                Err(instead) if Instant::now() > until => return Err(instead),
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(instead) if began.elapsed() > patience => return Err(instead),
+                Err(_) if pure && began.elapsed() > LATER => tokio::time::sleep(LATER_LOOK).await,
+                Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
     }
@@ -98,7 +105,7 @@ impl Runner {
         if lines == expected { Ok(()) } else { Err(format!("instead:\n  {}", lines.join("\n  "))) }
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Value>, String> {
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Value>, String> {
         for kind in KINDS {
             let (objects, name) = self.find(kind, name)?;
             if let Some(object) = objects.get_opt(name).await.unwrap() {
@@ -151,6 +158,24 @@ impl Runner {
 
     async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
         let object = self.get(name).await?.ok_or("instead: no such object")?;
+        if let Some((_, wanted)) = fields.split_once("message~") {
+            let message = self.shown(&object, "message").await?;
+            if !message.contains(wanted) {
+                return Err(format!("instead the message is: {message}"));
+            }
+        }
+        let fields = fields.split("message~").next().unwrap_or_default();
+        for (field, expected) in fields.split_whitespace().filter_map(|field| field.split_once('=')) {
+            let shown = self.shown(&object, field).await?;
+            if shown != expected {
+                return Err(format!("instead {field}={shown}; status: {:#}", object["status"]));
+            }
+        }
+        Ok(())
+    }
+
+    /// One field of an access object, as scenarios write it.
+    pub(crate) async fn shown(&self, object: &Value, field: &str) -> Result<String, String> {
         let status = &object["status"];
         let condition = |type_: &str| condition(status, type_);
         let text = |value: &Value| value.as_str().unwrap_or("absent").to_owned();
@@ -158,35 +183,24 @@ impl Runner {
             let strings: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             strings.join(",")
         };
-        if let Some((_, wanted)) = fields.split_once("message~") {
-            let message = text(&condition("Ready")["message"]);
-            if !message.contains(wanted) {
-                return Err(format!("instead the message is: {message}"));
-            }
-        }
-        let fields = fields.split("message~").next().unwrap_or_default();
-        for (field, expected) in fields.split_whitespace().filter_map(|field| field.split_once('=')) {
-            let shown = match field {
-                "ready" => text(&condition("Ready")["status"]),
-                "reason" => text(&condition("Ready")["reason"]),
-                "reconciling" => text(&condition("Reconciling")["status"]),
-                "stalled" => text(&condition("Stalled")["status"]),
-                "held" => text(&condition("Held")["status"]),
-                "owned" => list(&status["owned"]),
-                "observed" => list(&status["observed"]),
-                "expired" => text(&status["expiredAt"]),
-                "handled" => text(&status["lastHandledReconcileAt"]),
-                "generation" => status["observedGeneration"].to_string(),
-                "secret" if status["secretVersion"] == self.secret_version(&object).await => "current".to_owned(),
-                "secret" => text(&status["secretVersion"]),
-                "current" => (status["observedGeneration"] == object["metadata"]["generation"]).to_string(),
-                _ => return Err(format!("no such field: {field}")),
-            };
-            if shown != expected {
-                return Err(format!("instead {field}={shown}; status: {status:#}"));
-            }
-        }
-        Ok(())
+        Ok(match field {
+            "ready" => text(&condition("Ready")["status"]),
+            "reason" => text(&condition("Ready")["reason"]),
+            "message" => text(&condition("Ready")["message"]),
+            "reconciling" => text(&condition("Reconciling")["status"]),
+            "stalled" => text(&condition("Stalled")["status"]),
+            "held" => text(&condition("Held")["status"]),
+            "owned" => list(&status["owned"]),
+            "observed" => list(&status["observed"]),
+            "finalizers" => list(&object["metadata"]["finalizers"]),
+            "expired" => text(&status["expiredAt"]),
+            "handled" => text(&status["lastHandledReconcileAt"]),
+            "generation" => status["observedGeneration"].to_string(),
+            "secret" if status["secretVersion"] == self.secret_version(object).await => "current".to_owned(),
+            "secret" => text(&status["secretVersion"]),
+            "current" => (status["observedGeneration"] == object["metadata"]["generation"]).to_string(),
+            _ => return Err(format!("no such field: {field}")),
+        })
     }
 
     /// The version of the Secret that an object names, as it is now.
@@ -317,6 +331,7 @@ impl Runner {
             return Err(format!("instead calls {made:?}, writes {:?}", self.world.writes()));
         }
         self.calls_seen = self.world.simulator.journal_last();
+        self.writes_seen = writes.map_or(0, |writes| writes.len());
         Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub struct Runner {
     pub(crate) secrets: Vec<String>,
 }
 
+/// A step that did not go as the script says, and what is instead.
+pub struct Broken(pub String);
+
 impl Drop for Runner {
     fn drop(&mut self) {
         self.relabelling.iter().for_each(tokio::task::AbortHandle::abort);
@@ -35,20 +38,40 @@ impl Runner {
     /// Runs a scenario; panics with its name, line and what is instead.
     pub async fn run(script: &Script, mut world: World) {
         world.others.clone_from(&script.others);
+        let mut runner = Self::begin(world).await;
+        let played = runner.play(script).await;
+        let ended = match played {
+            Ok(()) => runner.end().await,
+            broken => broken,
+        };
+        if let Err(Broken(what)) = ended {
+            panic!("{}:{what}", script.name);
+        }
+        runner.clean_up().await;
+    }
+
+    /// A world with what every scenario starts with, and a running operator.
+    pub async fn begin(world: World) -> Self {
         let (relabelling, secrets) = (Vec::new(), Vec::new());
         let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling, secrets };
         runner.prepare().await;
         runner.world.start_operator();
+        runner
+    }
+
+    /// All steps of a script.
+    pub async fn play(&mut self, script: &Script) -> Result<(), Broken> {
         for step in &script.steps {
-            if let Err(instead) = runner.step(step).await {
-                panic!("{}:{}: `{} {}`\n{instead}", script.name, step.line, step.words[0], step.rest);
-            }
+            let broken = |instead| Broken(format!("{}: `{} {}`\n{instead}", step.line, step.words[0], step.rest));
+            self.step(step).await.map_err(broken)?;
         }
-        runner.world.kill_operator();
-        if let Err(leak) = runner.no_secret_leaked().await {
-            panic!("{}: {leak}", script.name);
-        }
-        runner.clean_up().await;
+        Ok(())
+    }
+
+    /// What holds at the end of every scenario, once its operator is gone.
+    pub async fn end(&mut self) -> Result<(), Broken> {
+        self.world.kill_operator();
+        self.no_secret_leaked().await.map_err(|leak| Broken(format!(" {leak}")))
     }
 
     /// The objects of a kind in a namespace.

@@ -39,7 +39,7 @@
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
 //! | `expect access T` + lines `U: S S` | the whole access list, but for the target's owner |
 //! | `expect password U on H PASSWORD` | the password of an account |
-//! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
+//! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |
@@ -50,7 +50,7 @@
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
-//! | `expect writes N` | Kubernetes writes of the operator since the last such step (pure world only) |
+//! | `expect writes N` | Kubernetes writes of the operator since the last such step, or the last `expect quiet` (pure world only) |
 //!
 //! `@word` stands for an id of 32 characters: the word, filled up with zeros.
 //!
