@@ -8,6 +8,7 @@ mod cost;
 mod docs;
 mod expectations;
 mod fifth_kind;
+mod histories;
 mod manifests;
 mod metrics;
 mod object_store;
