@@ -7,6 +7,7 @@
 
 mod model;
 mod outages;
+mod plots;
 mod random;
 mod stage;
 mod steps;
@@ -60,7 +61,7 @@ fn check(seed: u64, longest: usize) -> Result<(), Failure> {
             let mut runner = Runner::begin(World::pure(&script.settings)).await;
             runner.play(&script).await?;
             expected = facts(&runner, &story).await;
-            as_the_model_says(&runner, &story)
+            as_the_model_says(&runner, &story, &order)
         })
     });
     let other = ends.map(|ends| differences(&ends, &expected)).filter(|other| !other.is_empty());
@@ -130,13 +131,14 @@ async fn served_first(runner: &Runner, story: &Story) -> Vec<Actor> {
 }
 
 /// What users hold is what others have granted and objects ask for.
-fn as_the_model_says(runner: &Runner, story: &Story) -> Result<(), Broken> {
-    for scene in &story.scenes {
+fn as_the_model_says(runner: &Runner, story: &Story, order: &[Actor]) -> Result<(), Broken> {
+    for (index, scene) in story.scenes.iter().enumerate() {
         let users = runner.world.simulator.users(scene.stage.target).unwrap_or_default();
+        let order: Vec<_> = order.iter().filter(|(scene, _)| *scene == index).map(|(_, object)| *object).collect();
         for user in scene.stage.users() {
             let held: Vec<_> = users.get(user).into_iter().flatten().map(String::as_str).collect();
-            let expected = scene.expected(user, story.now);
-            if !expected.iter().any(|expected| expected.iter().copied().eq(held.iter().copied())) {
+            let expected = scene.expected(user, &order, story.now);
+            if !expected.iter().copied().eq(held.iter().copied()) {
                 return Err(Broken(format!("{user} holds {held:?}, but others and objects say {expected:?}")));
             }
         }

@@ -79,10 +79,15 @@ impl Scene {
         Self { stage, there: true, removed: Strings::new(), foreign: BTreeMap::new(), objects }
     }
 
-    /// The objects about a user that ask for something now.
-    pub fn live(&self, user: &str, now: u64) -> impl Iterator<Item = &Spec> {
-        let about = self.stage.objects.iter().zip(&self.objects).filter(move |((_, whose), _)| *whose == user);
-        about.filter_map(|(_, object)| object.spec.as_ref()).filter(move |spec| spec.is_valid(now))
+    /// What an object about this user asks for, if it does now.
+    fn asked(&self, object: usize, user: &str, now: u64) -> Option<&Spec> {
+        let spec = self.objects[object].spec.as_ref().filter(|_| self.stage.objects[object].1 == user);
+        spec.filter(|spec| spec.is_valid(now))
+    }
+
+    /// What the objects about a user ask for now.
+    fn live(&self, user: &str, now: u64) -> impl Iterator<Item = &Spec> {
+        (0..self.objects.len()).filter_map(move |object| self.asked(object, user, now))
     }
 
     /// What others have granted to a user.
@@ -90,14 +95,14 @@ impl Scene {
         self.foreign.get(user).cloned().unwrap_or_default()
     }
 
-    /// What a user may hold when everything is at rest: one possibility, but where two objects are after one place.
-    pub fn expected(&self, user: &str, now: u64) -> Vec<Strings> {
+    /// What a user holds when everything is at rest. Of two objects that are after one place, the first of this order has it.
+    pub fn expected(&self, user: &str, order: &[usize], now: u64) -> Strings {
         let foreign = self.foreign_of(user);
-        let wanted: Vec<_> = self.live(user, now).map(|spec| spec.wanted.clone()).collect();
+        let mut wanted = order.iter().filter_map(|object| self.asked(*object, user, now)).map(|spec| &spec.wanted);
         if !self.stage.exclusive {
-            return vec![wanted.into_iter().fold(foreign, |all, wanted| &all | &wanted)];
+            return wanted.fold(foreign, |all, wanted| &all | wanted);
         }
-        if wanted.is_empty() || !foreign.is_empty() { vec![foreign] } else { wanted }
+        wanted.next().filter(|_| foreign.is_empty()).cloned().unwrap_or(foreign)
     }
 
     /// Whose access is an object's own in the end.

@@ -7,6 +7,7 @@ const ON_ANY: &[&str] = &[
     r#"{"answer": {"status": 503}}"#,
     r#"{"answer": {"status": 429}}"#,
     r#"{"answer": {"status": 403}}"#,
+    r#"{"answer": {"status": 400}}"#,
     r#""reset""#,
     r#""hang""#,
     r#""bad_json""#,
@@ -15,15 +16,11 @@ const ON_ANY: &[&str] = &[
 ];
 
 /// What they do to writes: what is said is not what was done.
-const ON_WRITES: &[&str] = &[
-    r#""apply_then_reset""#,
-    r#""apply_then_hang""#,
-    r#"{"apply_then_answer": {"status": 500}}"#,
-    r#"{"answer": {"status": 400}}"#,
-];
+pub const LOST: &[&str] =
+    &[r#""apply_then_reset""#, r#""apply_then_hang""#, r#"{"apply_then_answer": {"status": 500}}"#, r#""reset""#];
 
 /// The same, but it is done later.
-const LATE: &[&str] = &[
+pub const LATE: &[&str] = &[
     r#"{"land_later": {"after_ms": 1500, "answer": {"status": 504}}}"#,
     r#"{"land_later": {"after_ms": 20000, "answer": {"status": 504}}}"#,
     r#"{"land_later": {"after_ms": 45000}}"#,
@@ -38,7 +35,7 @@ pub fn fault(story: &mut Story, scene: usize) -> bool {
     let action = match (reads, late) {
         (true, _) => story.random.pick(ON_ANY),
         (false, true) => story.random.pick(LATE),
-        (false, false) => story.random.pick(&[ON_ANY, ON_WRITES].concat()),
+        (false, false) => story.random.pick(&[ON_ANY, LOST].concat()),
     };
     let (times, skip) = (1 + story.random.below(3), story.random.below(2));
     story.late |= late;

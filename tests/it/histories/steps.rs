@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::model::{Password, Scene, Spec, Strings};
-use super::outages;
-use super::story::{Actor, Story, time};
+use super::story::{Actor, Story, secret_applied, time};
+use super::{outages, plots};
 
 /// Does a step to a scene.
 pub type Step = fn(&mut Story, usize) -> bool;
@@ -34,6 +34,10 @@ const STEPS: &[(u64, Step)] = &[
     (2, spoil),
     (5, password),
     (3, outages::mend),
+    (10, plots::write_in_doubt),
+    (4, plots::stale_view),
+    (4, plots::two_passwords),
+    (3, plots::hidden_pool),
 ];
 
 /// Steps of fields that the operator does not know yet.
@@ -61,11 +65,18 @@ pub fn take(story: &mut Story) {
     }
 }
 
-/// An object that is there, or is not.
-fn any(story: &mut Story, scene: usize, there: bool) -> Option<Actor> {
+/// An object that is there, or is not; often the one that the last step was about.
+pub fn any(story: &mut Story, scene: usize, there: bool) -> Option<Actor> {
     let objects = story.scenes[scene].objects.iter().enumerate();
     let fit: Vec<_> = objects.filter(|(_, object)| object.spec.is_some() == there).map(|(index, _)| index).collect();
-    (!fit.is_empty()).then(|| (scene, story.random.pick(&fit)))
+    if fit.is_empty() {
+        return None;
+    }
+    let again = story.last.filter(|(last, object)| *last == scene && fit.contains(object));
+    let again = again.filter(|_| story.random.chance(50));
+    let actor = again.unwrap_or_else(|| (scene, story.random.pick(&fit)));
+    story.last = Some(actor);
+    Some(actor)
 }
 
 /// One that is there and alone about its user: whether others adopt or retain beside it makes no difference.
@@ -78,7 +89,7 @@ fn access(story: &mut Story, scene: usize) -> Strings {
     if stage.exclusive { BTreeSet::from([story.random.pick(stage.wanted)]) } else { story.random.some(stage.wanted) }
 }
 
-fn create(story: &mut Story, scene: usize) -> bool {
+pub fn create(story: &mut Story, scene: usize) -> bool {
     let Some(actor) = any(story, scene, false) else { return false };
     let stage = story.scenes[scene].stage;
     let sole = stage.is_sole(actor.1);
@@ -108,7 +119,7 @@ fn create(story: &mut Story, scene: usize) -> bool {
 }
 
 /// Widened, narrowed, moved.
-fn change_access(story: &mut Story, scene: usize) -> bool {
+pub fn change_access(story: &mut Story, scene: usize) -> bool {
     let Some(actor) = any(story, scene, true) else { return false };
     let wanted = access(story, scene);
     let fields = story.scenes[scene].stage.access(&wanted);
@@ -118,7 +129,7 @@ fn change_access(story: &mut Story, scene: usize) -> bool {
     true
 }
 
-fn delete(story: &mut Story, scene: usize) -> bool {
+pub fn delete(story: &mut Story, scene: usize) -> bool {
     let Some(actor) = any(story, scene, true) else { return false };
     let retain = story.spec(actor).unwrap().retain;
     if retain {
@@ -172,7 +183,7 @@ fn any_user(story: &mut Story, scene: usize) -> &'static str {
 }
 
 /// Others take something away: what objects hold comes back, what others have granted does not.
-fn revoke_by_hand(story: &mut Story, scene: usize) -> bool {
+pub fn revoke_by_hand(story: &mut Story, scene: usize) -> bool {
     let stage = story.scenes[scene].stage;
     let user = any_user(story, scene);
     let all = [stage.wanted, stage.never_wanted].concat();
@@ -242,7 +253,7 @@ fn password(story: &mut Story, scene: usize) -> bool {
     };
     match becomes {
         Password::Good => story.new_password(actor),
-        Password::Bad => story.line(super::story::secret_applied(name, "alllowercase").trim_end()),
+        Password::Bad => story.line(secret_applied(name, "alllowercase").trim_end()),
         Password::Missing => story.line(&format!("delete Secret {name}-password")),
     }
     story.scenes[scene].objects[object].password = becomes;

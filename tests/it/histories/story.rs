@@ -17,6 +17,9 @@ const SETTINGS: &str = "settings drift-interval=2m in-flight-window=60s stalled-
 /// How long everything takes to come to rest: longer than any pause that a history can bring about.
 const CALM: u64 = 10 * 60 * 1000;
 
+/// How long a pool may be hidden at most: what does not show for minutes is believed to be gone.
+const LONGEST_HIDDEN: u64 = 2 * 60 * 1000;
+
 /// How long a fresh start takes.
 const FRESH_CALM: u64 = 5 * 60 * 1000;
 
@@ -45,6 +48,10 @@ pub struct Story {
     pub broken: Broken,
     /// A write may still land late.
     pub late: bool,
+    /// Since when a pool has not shown.
+    pub hidden_since: Option<u64>,
+    /// The object that the last step was about.
+    pub last: Option<Actor>,
     /// Positions of switches, which a fresh start has too.
     switches: Vec<&'static str>,
     passwords: u64,
@@ -70,7 +77,8 @@ impl Story {
             }
         }
         let (text, broken) = (String::new(), Broken::default());
-        let mut story = Self { random, text, now: 0, scenes, broken, late: false, switches, passwords: 0 };
+        let (late, hidden_since, last) = (false, None, None);
+        let mut story = Self { random, text, now: 0, scenes, broken, late, hidden_since, last, switches, passwords: 0 };
         story.begin();
         let length = 8 + story.random.index(18);
         for _ in 0..length.min(longest) {
@@ -129,15 +137,24 @@ impl Story {
         let (kind, spread) = (self.random.below(10), self.random.below(90_000));
         match kind {
             0..3 => {}
-            3..5 => self.wait(1 + spread % 200),
-            5..8 => self.wait(1 + spread % 5_000),
+            3..6 => self.wait(1 + spread % 200),
+            6..9 => self.wait(1 + spread % 5_000),
             _ => self.wait(1 + spread),
         }
     }
 
     pub fn wait(&mut self, milliseconds: u64) {
+        if self.hidden_since.is_some_and(|since| self.now + milliseconds > since + LONGEST_HIDDEN) {
+            self.show_pools();
+        }
         self.now += milliseconds;
         self.line(&format!("wait {milliseconds}ms"));
+    }
+
+    fn show_pools(&mut self) {
+        if self.hidden_since.take().is_some() {
+            self.line("cloud switch dws.pools_hidden []");
+        }
     }
 
     /// Everything is mended, and comes to rest.
@@ -154,6 +171,7 @@ impl Story {
     /// Mends whatever is broken, in the cloud, in the cluster and in the objects.
     pub fn mend(&mut self) {
         let broken = std::mem::take(&mut self.broken);
+        self.show_pools();
         let mut lines = Vec::new();
         lines.extend(broken.faults.then(|| "cloud no faults".to_owned()));
         lines.extend(broken.users.iter().map(|user| format!("cloud known user {user}")));
