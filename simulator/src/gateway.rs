@@ -62,6 +62,14 @@ async fn serve(simulator: &Simulator, request: Request<Body>, request_id: &str) 
         pause(ms).await;
     }
     let delivery = call.play(&mut simulator.world(), fault.as_ref());
+    if let Some(Effect::Later(after)) = fault.as_ref().map(Action::effect) {
+        let simulator = simulator.clone();
+        // At its time, also when nobody looks then: lists lag behind it from then on.
+        tokio::spawn(async move {
+            sleep(after).await;
+            drop(simulator.world());
+        });
+    }
     if let Some(Action::ApplyThenDelayMs(ms)) = fault {
         pause(ms).await;
     }
