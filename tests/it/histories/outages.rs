@@ -38,11 +38,7 @@ pub fn fault(story: &mut Story, scene: usize) -> bool {
         (false, false) => story.random.pick(&[ON_ANY, LOST].concat()),
     };
     let (times, skip) = (1 + story.random.below(3), story.random.below(2));
-    story.late |= late;
-    story.broken.faults = true;
-    story.line(&format!(
-        r#"cloud fault {{"operation": "{operation}", "times": {times}, "skip": {skip}, "action": {action}}}"#
-    ));
+    story.fault(&format!(r#""operation": "{operation}", "times": {times}, "skip": {skip}, "action": {action}"#), late);
     true
 }
 

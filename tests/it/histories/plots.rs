@@ -15,10 +15,7 @@ pub fn write_in_doubt(story: &mut Story, scene: usize) -> bool {
     let action = story.random.pick(if late { LATE } else { LOST });
     let operation = story.random.pick(stage.writes);
     let edit = story.random.pick(&[steps::create, steps::change_access, steps::delete]);
-    // Where it brings everything to rest, that is over before.
-    story.broken.faults = true;
-    story.late |= late;
-    story.line(&format!(r#"cloud fault {{"operation": "{operation}", "action": {action}}}"#));
+    story.fault(&format!(r#""operation": "{operation}", "action": {action}"#), late);
     if !edit(story, scene) {
         return true;
     }
@@ -62,9 +59,7 @@ pub fn two_passwords(story: &mut Story, scene: usize) -> bool {
     }
     let Some(actor) = any(story, scene, true) else { return false };
     let action = story.random.pick(LATE);
-    story.broken.faults = true;
-    story.late = true;
-    story.line(&format!(r#"cloud fault {{"operation": "ModifyUserPasswords", "action": {action}}}"#));
+    story.fault(&format!(r#""operation": "ModifyUserPasswords", "action": {action}"#), true);
     for policy in ["Keep", "null"] {
         story.new_password(actor);
         // The Secret is not watched; its object is.

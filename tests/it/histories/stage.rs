@@ -19,7 +19,7 @@ pub struct Stage {
     /// The calls that faults may meet: those that read, and those that write.
     pub reads: &'static [&'static str],
     pub writes: &'static [&'static str],
-    /// A call that replaces all that a user holds may undo what was done by hand since the last list.
+    /// A call that replaces all that a user holds undoes what was done by hand since the list that it was made from.
     pub replaces: bool,
     /// Objects name a Secret each.
     pub secrets: bool,
@@ -68,7 +68,7 @@ pub static QUEUE: Stage = Stage {
     objects: &[("alice-jobs", "alice"), ("alice-all", "alice"), ("bob", "bob")],
     reads: &["ListQueueUsers"],
     writes: &["AuthorizeQueueUser"],
-    replaces: false,
+    replaces: true,
     secrets: false,
     accounts: &["huawei", "second"],
     switches: &[

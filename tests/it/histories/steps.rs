@@ -188,7 +188,7 @@ pub fn revoke_by_hand(story: &mut Story, scene: usize) -> bool {
     let user = any_user(story, scene);
     let all = [stage.wanted, stage.never_wanted].concat();
     let strings = if stage.exclusive { all.iter().copied().collect() } else { story.random.some(&all) };
-    let erases = stage.replaces && !story.scenes[scene].foreign_of(user).is_disjoint(&strings);
+    let erases = stage.replaces && story.in_doubt && !story.scenes[scene].foreign_of(user).is_disjoint(&strings);
     if erases {
         story.calm();
     }
@@ -204,11 +204,11 @@ pub fn revoke_by_hand(story: &mut Story, scene: usize) -> bool {
 /// Others grant what no object wants.
 fn grant_by_hand(story: &mut Story, scene: usize) -> bool {
     let Scene { stage, there, .. } = &story.scenes[scene];
-    if stage.never_wanted.is_empty() || stage.replaces || !*there {
+    if stage.never_wanted.is_empty() || !*there {
         return false;
     }
     let (stage, user) = (*stage, any_user(story, scene));
-    if story.scenes[scene].is_unsettled(user) {
+    if story.scenes[scene].is_unsettled(user) || stage.replaces && story.in_doubt {
         story.calm();
     }
     let string = story.random.pick(stage.never_wanted);

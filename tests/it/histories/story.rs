@@ -48,6 +48,8 @@ pub struct Story {
     pub broken: Broken,
     /// A write may still land late.
     pub late: bool,
+    /// A write may be slow, or land late.
+    pub in_doubt: bool,
     /// Since when a pool has not shown.
     pub hidden_since: Option<u64>,
     /// The object that the last step was about.
@@ -77,8 +79,9 @@ impl Story {
             }
         }
         let (text, broken) = (String::new(), Broken::default());
-        let (late, hidden_since, last) = (false, None, None);
-        let mut story = Self { random, text, now: 0, scenes, broken, late, hidden_since, last, switches, passwords: 0 };
+        let (late, in_doubt, hidden_since, last) = (false, false, None, None);
+        let mut story =
+            Self { random, text, now: 0, scenes, broken, late, in_doubt, hidden_since, last, switches, passwords: 0 };
         story.begin();
         let length = 8 + story.random.index(18);
         for _ in 0..length.min(longest) {
@@ -151,6 +154,14 @@ impl Story {
         self.line(&format!("wait {milliseconds}ms"));
     }
 
+    /// A call meets a fault. `late`: what it does may be done after its answer.
+    pub fn fault(&mut self, fault: &str, late: bool) {
+        self.broken.faults = true;
+        self.in_doubt = true;
+        self.late |= late;
+        self.line(&format!("cloud fault {{{fault}}}"));
+    }
+
     fn show_pools(&mut self) {
         if self.hidden_since.take().is_some() {
             self.line("cloud switch dws.pools_hidden []");
@@ -162,7 +173,7 @@ impl Story {
         self.line("# Everything is mended, and has time to settle.");
         self.mend();
         self.wait(CALM);
-        self.late = false;
+        (self.late, self.in_doubt) = (false, false);
         for scene in &mut self.scenes {
             scene.settle(self.now);
         }
