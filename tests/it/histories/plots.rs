@@ -79,7 +79,8 @@ pub fn hidden_pool(story: &mut Story, scene: usize) -> bool {
     if stage.kind != "PoolMembership" || story.hidden_since.is_some() {
         return false;
     }
-    let pool = story.random.pick(stage.wanted);
+    let Some(actor) = any(story, scene, true) else { return false };
+    let Some(pool) = story.spec(actor).unwrap().wanted.first().copied() else { return false };
     if story.scenes[scene].foreign.values().any(|placed| placed.contains(pool)) {
         return false;
     }
