@@ -108,7 +108,7 @@ pub fn create(story: &mut Story, scene: usize) -> bool {
     spec.wanted = access(story, scene);
     spec.adopt = sole && story.random.chance(25);
     spec.retain = sole && story.random.chance(20);
-    if NEW_FIELDS && story.random.chance(15) {
+    if NEW_FIELDS && !spec.adopt && story.random.chance(15) {
         spec.valid_until = Some(story.now + story.random.below(120_000));
     }
     let object = &mut story.scenes[scene].objects[actor.1];
@@ -161,6 +161,13 @@ fn before_it_adopts_no_more(story: &mut Story, actor: Actor) {
 fn change_adoption(story: &mut Story, scene: usize) -> bool {
     let Some(actor) = any_sole(story, scene) else { return false };
     before_it_adopts_no_more(story, actor);
+    let now = story.now;
+    let spec = story.spec(actor).unwrap();
+    let soon = |at: Option<u64>| at.is_some_and(|at| at > now && at < FAR);
+    if soon(spec.valid_from) || soon(spec.valid_until) {
+        // It may begin to adopt or expire first.
+        story.calm();
+    }
     let spec = story.spec(actor).unwrap();
     spec.adopt = !spec.adopt;
     let policy = if spec.adopt { "Adopt" } else { "Keep" };

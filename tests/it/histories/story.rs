@@ -300,7 +300,7 @@ impl Story {
                 text.push_str(&granted_by_hand(scene.stage, user, strings));
             }
         }
-        writeln!(text, "wait {}ms", self.now).unwrap();
+        writeln!(text, "kill operator\nwait {}ms\nstart operator", self.now).unwrap();
         for &(scene, object) in order {
             if self.scenes[scene].stage.secrets {
                 text.push_str(&self.secret((scene, object)));
