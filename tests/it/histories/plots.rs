@@ -86,8 +86,15 @@ pub fn hidden_pool(story: &mut Story, scene: usize) -> bool {
     }
     story.line(&format!(r#"cloud switch dws.pools_hidden ["{pool}"]"#));
     story.hidden_since = Some(story.now);
-    if story.random.chance(50) {
+    if story.random.chance(70) {
         steps::delete(story, scene);
+    }
+    if story.random.chance(70) {
+        // Those that objects name are looked into all the same, but for once that cannot be done.
+        let answer = r#"{"answer": {"status": 500, "code": "DWS.9999", "message": "Internal error"}}"#;
+        let (skip, times) = (story.random.below(3), 1 + story.random.below(2));
+        let place = format!(r#""operation": "ListWorkloadQueueUsers", "skip": {skip}, "times": {times}"#);
+        story.fault(&format!(r#"{place}, "action": {answer}"#), false);
     }
     true
 }
