@@ -239,7 +239,11 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     let clock = engine.clock.now();
     let named = named_by(remaining.make_contiguous(), clock);
     let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
-    if !remaining.iter().all(rests) {
+    if remaining.iter().all(rests) {
+        if let Some(key) = target_key {
+            engine.unmanaged.forget(key);
+        }
+    } else {
         pass.look_at_target(&accounts, named).await;
     }
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);

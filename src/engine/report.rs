@@ -63,19 +63,18 @@ impl<K: AccessKind> Told<'_, K> {
     }
 
     /// The Secret whose value is in the cloud for a claim: what was just set, or what its status remembers. Of one that has
-    /// given way nothing is, for another one supplies now.
+    /// given way, or has ended, nothing is: another one may supply now.
     fn secret_version(&self, index: usize, member: &Member<K>) -> Option<String> {
         let is_set = |supply: &&Supply| self.planned.last_set.as_ref().is_some_and(|last| last.is_surely(supply));
         let set = member.supply.as_ref().filter(is_set);
         match &self.planned.plan.verdicts[index] {
-            Verdict::Conflict { .. } => None,
+            Verdict::Conflict { .. } | Verdict::Ended => None,
             Verdict::Granted
             | Verdict::AlreadyHeld
             | Verdict::Progressing
             | Verdict::Occupied
             | Verdict::Frozen
             | Verdict::Ending
-            | Verdict::Ended
             | Verdict::TargetGone
             | Verdict::Unknown => {
                 let remembered = || member.entry.status().secret_version.clone();

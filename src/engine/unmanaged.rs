@@ -74,9 +74,14 @@ impl Unmanaged {
         }
     }
 
+    /// An account is new, or another one: its status may say otherwise.
+    pub(crate) fn account_changed(&self) {
+        self.changed.notify_one();
+    }
+
     /// Keeps the statuses of accounts up to date. Does not return.
     pub(crate) async fn publish(&self, client: &Client, accounts: &Accounts, call_timeout: Duration) {
-        let mut complete = false;
+        let (mut complete, mut last_written) = (false, BTreeMap::new());
         loop {
             tokio::select! {
                 () = self.changed.notified() => sleep(GATHERING).await,
@@ -85,14 +90,17 @@ impl Unmanaged {
             for key in accounts.keys() {
                 let Some(stands) = accounts.unmanaged(&key) else { continue };
                 let is = self.of(&key, &stands);
-                if is == stands {
+                // What the watch shows may be older than what was written last.
+                if is == stands && last_written.get(&key).is_none_or(|last| *last == is) {
                     continue;
                 }
                 let patch = Patch::Merge(json!({"status": {"unmanaged": is}}));
                 let accounts: Api<CloudAccount> = Api::namespaced(client.clone(), &key.namespace);
                 let params = PatchParams::default();
                 let written = timeout(call_timeout, accounts.patch_status(&key.name, &params, &patch)).await;
-                if !matches!(written, Ok(Ok(_))) {
+                if matches!(written, Ok(Ok(_))) {
+                    last_written.insert(key, is);
+                } else {
                     warn!(account = %key, "what nobody asked for could not be written to the account; it is tried again");
                     self.changed.notify_one();
                 }

@@ -83,6 +83,7 @@ pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountCh
         let held = account.as_ref().map_or(0, Known::held);
         context.metrics.set_revocations_held(&key.namespace, &key.name, held);
         if context.accounts.set(key, account) {
+            context.unmanaged.account_changed();
             for changed in kinds {
                 changed(key);
             }

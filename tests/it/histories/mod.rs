@@ -29,6 +29,9 @@ const HISTORIES: u64 = 2000;
 const FIELDS: [&str; 9] =
     ["ready", "reason", "reconciling", "stalled", "held", "current", "owned", "observed", "finalizers"];
 
+/// What was seen last of an object that has ended: nobody looks for it any more, and in a fresh start nobody ever did.
+const SEEN: [&str; 2] = ["held", "observed"];
+
 /// After the end: an operator that goes on writes nothing, nor does one that starts anew.
 const QUIET: &str = "expect quiet 2m\nkill operator\nstart operator\nwait 3m\nexpect no write\nexpect writes 0\n";
 
@@ -98,15 +101,19 @@ async fn facts(runner: &Runner, story: &Story) -> Vec<String> {
             facts.push(format!("expect password {user} on {} {password}\n", stage.target));
         }
         for (object, (name, _)) in scene.objects.iter().zip(stage.objects).filter(|(object, _)| object.known) {
-            let Some(found) = runner.get(name).await else {
+            let Some(found) = runner.get(name).await.unwrap() else {
                 facts.push(format!("expect {name} gone\n"));
                 continue;
             };
             let mut fields = vec![format!("expect {name}")];
-            for field in FIELDS.into_iter().chain(["secret"].into_iter().filter(|_| stage.secrets)) {
+            let reason = runner.shown(&found, "reason").await.unwrap();
+            let is_seen = !matches!(&*reason, "Expired" | "NotYetValid");
+            let fields_of = FIELDS.into_iter().filter(|field| is_seen || !SEEN.contains(field));
+            for field in fields_of.chain(["secret"].into_iter().filter(|_| stage.secrets)) {
                 fields.push(format!("{field}={}", runner.shown(&found, field).await.unwrap()));
             }
             let message = runner.shown(&found, "message").await.unwrap();
+            let message = if is_seen { &*message } else { message.split(';').next().unwrap_or_default() };
             // One that is there though it was deleted is expected by nobody.
             let deleted = if object.spec.is_none() { "# deleted, and still there\n" } else { "" };
             facts.push(format!("{deleted}{} message~{message}\n", fields.join(" ")));
@@ -121,7 +128,7 @@ async fn served_first(runner: &Runner, story: &Story) -> Vec<Actor> {
     let mut ranked = Vec::new();
     for actor in story.actors() {
         let name = story.name(actor);
-        let found = runner.get(name).await.unwrap_or_default();
+        let found = runner.get(name).await.unwrap().unwrap_or_default();
         let owns = found["status"]["owned"].as_array().is_some_and(|owned| !owned.is_empty());
         let created = found["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
         ranked.push(((!owns, created, name), actor));

@@ -38,23 +38,22 @@ const STEPS: &[(u64, Step)] = &[
     (4, plots::stale_view),
     (4, plots::two_passwords),
     (3, plots::hidden_pool),
+    (6, suspend),
+    (4, observe),
+    (6, expire),
+    (3, begin_later),
 ];
-
-/// Steps of fields that the operator does not know yet.
-const NEW_STEPS: &[(u64, Step)] = &[(6, suspend), (4, observe), (6, expire), (3, begin_later)];
-const NEW_FIELDS: bool = false;
 
 /// The virtual future that no history reaches.
 const FAR: u64 = 48 * 60 * 60 * 1000;
 
 /// One more step.
 pub fn take(story: &mut Story) {
-    let known: Vec<_> = STEPS.iter().chain(NEW_STEPS.iter().filter(|_| NEW_FIELDS)).copied().collect();
-    let all = known.iter().map(|(weight, _)| weight).sum();
+    let all = STEPS.iter().map(|(weight, _)| weight).sum();
     for _ in 0..20 {
         let scene = story.random.index(story.scenes.len());
         let mut drawn = story.random.below(all);
-        let step = known.iter().find(|(weight, _)| {
+        let step = STEPS.iter().find(|(weight, _)| {
             let here = drawn < *weight;
             drawn = drawn.saturating_sub(*weight);
             here
@@ -108,7 +107,7 @@ pub fn create(story: &mut Story, scene: usize) -> bool {
     spec.wanted = access(story, scene);
     spec.adopt = sole && story.random.chance(25);
     spec.retain = sole && story.random.chance(20);
-    if NEW_FIELDS && !spec.adopt && story.random.chance(15) {
+    if !spec.adopt && story.random.chance(15) {
         spec.valid_until = Some(story.now + story.random.below(120_000));
     }
     let object = &mut story.scenes[scene].objects[actor.1];
@@ -290,8 +289,10 @@ fn expire(story: &mut Story, scene: usize) -> bool {
     let Some(actor) = any(story, scene, true) else { return false };
     before_it_adopts_no_more(story, actor);
     let (kind, soon) = (story.random.below(6), story.now + story.random.below(120_000));
+    let adopts = story.spec(actor).unwrap().adopt;
     let until = match kind {
-        0..4 => Some(soon),
+        // Whether one that adopts has done so before it expires is not known.
+        0..4 if !adopts => Some(soon),
         4 => Some(FAR),
         _ => None,
     };
