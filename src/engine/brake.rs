@@ -1,7 +1,7 @@
 //! Holds back what an account's revocationLimit does not let go. What it lets go is counted in the account's status before
 //! the cloud is touched, so that a restart forgets none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::changes::Write;
 use super::entry::ObjectKey;
 use super::events::Events;
 use super::gather::Principal;
+use super::holds::Held;
 use super::kind::AccessKind;
 use super::ledger::{Answer, Ledger, Limit, Question};
 use super::parts::Part;
@@ -25,7 +26,7 @@ use super::reaction::Trouble;
 use super::steps::instant_of;
 use super::wording::words;
 use crate::api::{CloudAccount, RELEASE};
-use crate::plan::{Access, Change};
+use crate::plan::Access;
 
 /// What could not be listed is asked for again so soon: the list is full, or one that was released is being worked off.
 const UNLISTED_WAIT: Duration = Duration::from_mins(1);
@@ -40,13 +41,6 @@ pub(crate) struct Brake {
     events: Events,
     /// One question at a time: what one lets go, the next one has to count.
     asking: tokio::sync::Mutex<()>,
-}
-
-/// A part of a change that is held back, for a principal, for as long.
-pub(crate) struct HeldBack {
-    principal: String,
-    part: Part,
-    trouble: Trouble,
 }
 
 impl Brake {
@@ -111,21 +105,22 @@ impl Brake {
 }
 
 impl<K: AccessKind> Pass<'_, K> {
-    /// What of these writes goes now. What is held back is left out of them, and is returned as well.
+    /// What of these writes goes now. What is held back is left out of them, and remembered.
     pub(crate) async fn brake(
         &mut self,
         mut writes: Vec<Write<K::Details>>,
         principals: &[Principal<K>],
-    ) -> (Vec<Write<K::Details>>, Vec<HeldBack>) {
-        let Some(target) = self.target_key else { return (writes, Vec::new()) };
-        let mut held = Vec::new();
-        let asked: BTreeSet<_> = writes.iter().map(|write| write.change.principal.clone()).collect();
+    ) -> Vec<Write<K::Details>> {
+        let Some(target) = self.target_key else { return writes };
+        let parts: BTreeMap<String, Part> =
+            writes.iter().map(|write| (write.change.principal.clone(), write.part.clone())).collect();
         for account in self.asked_accounts(target, &writes) {
             let (revoking, others): (Vec<_>, Vec<_>) =
                 writes.into_iter().partition(|write| write.part.account == account && write.revokes.is_some());
             writes = others;
             let revocations: Vec<_> = revoking.iter().filter_map(|write| write.revocation(target)).collect();
-            let (about, all) = (self.decided(&asked, principals), self.names.iter().map(String::as_str).collect());
+            let (about, all) =
+                (self.decided(&account, &parts, principals), self.names.iter().map(String::as_str).collect());
             let (released, now) = (None, self.engine.clock.now());
             let question =
                 Question { target, revocations: &revocations, about: &about, principals: &all, released, now };
@@ -135,24 +130,21 @@ impl<K: AccessKind> Pass<'_, K> {
                     let listed = answer.ledger.held.map(|held| held.revocations).unwrap_or_default();
                     for ((write, goes), (_, asked)) in revoking.into_iter().zip(answer.goes).zip(&revocations) {
                         let until = if listed.contains(asked) { until } else { until.min(UNLISTED_WAIT) };
-                        let (goes, back) =
-                            if goes { (Some(self.lets_go(write)), None) } else { self.hold_back(write, until, None) };
-                        writes.extend(goes);
-                        held.extend(back);
+                        writes.extend(if goes {
+                            Some(self.lets_go(write))
+                        } else {
+                            self.hold_back(write, until, None)
+                        });
                     }
                 }
                 Err(error) => {
                     warn!(%account, error, "what the account lets go is not known: nothing is revoked through it now");
                     let wait = self.engine.settings.retry_after_refusal;
-                    for write in revoking {
-                        let (goes, back) = self.hold_back(write, wait, Some(&error));
-                        writes.extend(goes);
-                        held.extend(back);
-                    }
+                    writes.extend(revoking.into_iter().filter_map(|write| self.hold_back(write, wait, Some(&error))));
                 }
             }
         }
-        (writes, held)
+        writes
     }
 
     /// The accounts that limit some of these writes, or that list something of the target as held back.
@@ -160,7 +152,10 @@ impl<K: AccessKind> Pass<'_, K> {
         let accounts = &self.engine.accounts;
         let revoking = writes.iter().filter(|write| write.revokes.is_some()).map(|write| &write.part.account);
         let limited = revoking.filter(|account| accounts.limits_revocations(account)).cloned();
-        limited.chain(accounts.holding(target)).collect()
+        // What an account that cannot list holds back is not known to be over.
+        let holding =
+            accounts.holding(target).into_iter().filter(|account| self.observation.trouble(account).is_none());
+        limited.chain(holding).collect()
     }
 
     /// Until the account is asked again.
@@ -172,30 +167,26 @@ impl<K: AccessKind> Pass<'_, K> {
     /// It was counted: it is not counted again when it has to be tried again.
     fn lets_go(&self, write: Write<K::Details>) -> Write<K::Details> {
         if let Some((_, access)) = &write.revokes {
-            self.memory().let_go(&write.change.principal, access);
+            self.memory().holds.let_go(&write.change.principal, &write.part.account, access);
         }
         write
     }
 
-    /// The write without what it revokes, if anything is left of it; and what is held back of it.
+    /// The write without what it revokes, if anything is left of it.
     fn hold_back(
         &self,
         mut write: Write<K::Details>,
         wait: Duration,
         error: Option<&str>,
-    ) -> (Option<Write<K::Details>>, Option<HeldBack>) {
-        let Some((_, access)) = write.revokes.take() else { return (Some(write), None) };
-        let before = &write.part.change.before;
-        let change = Change { before: before.clone(), after: before - &access, supplier: None };
-        let back = HeldBack {
-            principal: write.change.principal.clone(),
-            trouble: Trouble::held_back(self.held_back(&write, &access, error), wait),
-            part: Part { account: write.part.account.clone(), change, supply: None },
-        };
-        write.part.change.after.extend(access.iter().cloned());
-        write.change.after.clone_from(&write.part.change.after);
-        let is_left = write.part.change.before != write.part.change.after || write.part.supply.is_some();
-        (is_left.then_some(write), Some(back))
+    ) -> Option<Write<K::Details>> {
+        let Some((_, access)) = write.revokes.take() else { return Some(write) };
+        let trouble = Trouble::held_back(self.held_back(&write, &access, error));
+        let (principal, account) = (write.change.principal.clone(), write.part.account.clone());
+        let held = Held { access: access.clone(), trouble, until: Instant::now() + wait };
+        self.memory().holds.hold_back(principal, account, held);
+        write.change.after.extend(access.iter().cloned());
+        write.part = write.part.without(&access)?;
+        Some(write)
     }
 
     fn held_back(&self, write: &Write<K::Details>, access: &Access, error: Option<&str>) -> String {
@@ -212,18 +203,18 @@ impl<K: AccessKind> Pass<'_, K> {
         )
     }
 
-    /// Remembers what was held back, as long as nothing else is tried.
-    pub(crate) fn remember_held(&self, held: Vec<HeldBack>) {
-        let now = Instant::now();
-        for HeldBack { principal, part, trouble } in held {
-            self.memory().failed(&principal, &part, trouble, now, 0.0);
-        }
-    }
-
-    /// The principals of which is known all that may be held back: whose change is written now, or who have none. What of
-    /// others was held back before stays so.
-    fn decided<'p>(&self, asked: &BTreeSet<String>, principals: &'p [Principal<K>]) -> BTreeSet<&'p str> {
-        let decided = |it: &&Principal<K>| asked.contains(&it.name) || self.plan(it).plan.change.is_none();
+    /// The principals of which is known all that an account may hold back: whose whole part is written through it now, or who
+    /// have none. What of others was held back before stays so.
+    fn decided<'p>(
+        &self,
+        account: &ObjectKey,
+        parts: &BTreeMap<String, Part>,
+        principals: &'p [Principal<K>],
+    ) -> BTreeSet<&'p str> {
+        let decided = |it: &&Principal<K>| match parts.get(&it.name).filter(|part| part.account == *account) {
+            Some(part) => !part.is_cut,
+            None => !self.has_part(it, account),
+        };
         principals.iter().filter(decided).map(|principal| principal.name.as_str()).collect()
     }
 }

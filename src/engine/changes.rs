@@ -50,7 +50,7 @@ impl<K: AccessKind> Pass<'_, K> {
         for (at, principal) in principals.iter().enumerate() {
             writes.extend(self.write_for(at, principal));
         }
-        let (mut writes, held) = self.brake(writes, principals).await;
+        let mut writes = self.brake(writes, principals).await;
         // Who failed before and may be the reason goes last: a batch ends after some refusals in a row.
         writes.sort_by_cached_key(|write| {
             let memory = self.memory();
@@ -67,7 +67,6 @@ impl<K: AccessKind> Pass<'_, K> {
                 self.write(&account, writes, principals).await;
             }
         }
-        self.remember_held(held);
     }
 
     /// What to write for a principal now, if anything.
@@ -77,7 +76,7 @@ impl<K: AccessKind> Pass<'_, K> {
         if principal.members.iter().any(|member| member.stale) {
             return None;
         }
-        let part = match self.next_part(principal, &planned.states, change) {
+        let part = match self.next_part(principal, &planned, change) {
             Ok(part) => part,
             Err(retry) => {
                 self.look.at(retry);
@@ -105,21 +104,23 @@ impl<K: AccessKind> Pass<'_, K> {
         Some(Write { principal: at, part, change, revokes })
     }
 
-    /// What of a part an account may hold back. Not what is over, nor a move, nor what it has let go before.
-    fn revokes(&self, principal: &Principal<K>, planned: &Planned, part: &Part) -> Option<(String, Access)> {
+    /// What of a part an account may hold back. Not what is over, whatever else ends it, nor a move, nor what it has let go
+    /// before.
+    pub(crate) fn revokes(&self, principal: &Principal<K>, planned: &Planned, part: &Part) -> Option<(String, Access)> {
         if K::EXCLUSIVE && !part.change.after.is_empty() {
             return None;
         }
-        let expired = planned.states.iter().zip(&planned.stands).filter(|(_, stand)| stand.expired().is_some());
-        let over: Access = expired.flat_map(|(state, _)| &state.owned).cloned().collect();
+        let claims = || principal.members.iter().zip(&planned.states);
+        let expired = claims().filter(|(member, _)| member.entry.validity().has_expired(planned.now));
+        let over: Access = expired.flat_map(|(_, state)| &state.owned).cloned().collect();
         if K::EXCLUSIVE && !over.is_empty() {
             return None;
         }
-        let revoked = &(&part.change.removed() - &over) - &self.memory().gone_ahead(&principal.name);
+        let revoked = &(&part.change.removed() - &over) - &self.memory().holds.gone_ahead(&principal.name);
         let gives_up = |(member, state): &(&Member<K>, &ClaimState)| {
             member.account() == Some(&part.account) && (state.adopt || !state.owned.is_disjoint(&revoked))
         };
-        let namespace = principal.members.iter().zip(&planned.states).find(gives_up);
+        let namespace = claims().find(gives_up);
         let namespace = namespace.map_or(&part.account.namespace, |(member, _)| &member.entry.key.namespace);
         (!revoked.is_empty()).then(|| (namespace.clone(), revoked))
     }

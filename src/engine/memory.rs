@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::entry::ObjectKey;
 use super::gather::Supply;
+use super::holds::Holds;
 use super::landing::Landing;
 use super::parts::Part;
 use super::reaction::Trouble;
-use crate::plan::{Access, Outcome};
+use crate::plan::Access;
 
 /// What the engine remembers of one target.
 #[derive(Debug, Default)]
@@ -21,8 +22,8 @@ pub(crate) struct TargetMemory {
     supplied: BTreeMap<String, LastSet>,
     /// Principal and account → what failed last.
     failures: BTreeMap<(String, ObjectKey), Failure>,
-    /// Principal → what may be taken away without asking its account again: it was let go, and is not gone yet.
-    ahead: BTreeMap<String, Access>,
+    /// What accounts hold back, and what they have let go.
+    pub(crate) holds: Holds,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
@@ -139,33 +140,16 @@ impl TargetMemory {
         self.supplied.get(principal)
     }
 
-    /// What failed for a principal may be tried again at once.
-    pub(crate) fn try_again(&mut self, principal: &str) {
+    /// What failed for a principal, or was held back, may be tried again at once.
+    pub(crate) fn try_again(&mut self, principal: &str, now: Instant) {
         self.failures.retain(|(failed, _), _| failed != principal);
+        self.holds.ask_again(|held, _| held == principal, now);
     }
 
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.try_again(principal);
-        self.ahead.remove(principal);
-    }
-
-    /// An account lets this be taken away from a principal.
-    pub(crate) fn let_go(&mut self, principal: &str, access: &Access) {
-        self.ahead.entry(principal.to_owned()).or_default().extend(access.iter().cloned());
-    }
-
-    /// What an account has let go, and is not gone yet.
-    pub(crate) fn gone_ahead(&self, principal: &str) -> Access {
-        self.ahead.get(principal).cloned().unwrap_or_default()
-    }
-
-    /// What an account held back may be asked for again.
-    pub(crate) fn ask_again(&mut self, account: &ObjectKey, now: Instant) {
-        let held = self.failures.iter_mut().filter(|((_, through), _)| through == account);
-        for (_, failure) in held.filter(|(_, failure)| failure.trouble.outcome == Outcome::RevocationHeld) {
-            failure.until = now;
-        }
+        self.failures.retain(|(failed, _), _| failed != principal);
+        self.holds.forget(principal);
     }
 
     /// What failed last for a principal through an account.
@@ -186,10 +170,12 @@ impl TargetMemory {
         self.failure(principal, &part.account).filter(same)
     }
 
-    /// When the first failed change may be tried again from now on, or the first value that is in doubt is to be set again.
+    /// When the first failed change may be tried again from now on, the first account is asked again, or the first value that
+    /// is in doubt is to be set again.
     pub(crate) fn next_retry(&self, now: Instant) -> Option<Instant> {
         let doubts = self.supplied.values().filter_map(|last| last.doubt);
-        self.failures.values().map(|failure| failure.until).chain(doubts).filter(|until| *until > now).min()
+        let waits = self.failures.values().map(|failure| failure.until).chain(doubts).filter(|until| *until > now);
+        waits.chain(self.holds.next(now)).min()
     }
 
     /// A time a little later, at which others are tried again, too: each try costs the target two lists, whoever it is for.
@@ -206,7 +192,7 @@ impl TargetMemory {
         let in_doubt = |last: &LastSet| last.doubt.is_some_and(|doubt| doubt > now);
         self.supplied.retain(|principal, last| principals.contains(principal.as_str()) || in_doubt(last));
         self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
-        self.ahead.retain(|principal, _| principals.contains(principal.as_str()));
+        self.holds.keep_only(principals);
     }
 }
 

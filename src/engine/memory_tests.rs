@@ -21,7 +21,7 @@ fn supply(claim: &str, value: &str) -> Supply {
 
 fn part(before: &str, after: &str, supply: Option<Supply>) -> Part {
     let change = Change { before: access(before), after: access(after), supplier: supply.as_ref().map(|_| 0) };
-    Part { account: account("cloud"), change, supply }
+    Part { account: account("cloud"), change, supply, is_cut: false }
 }
 
 /// What pauses 2 s, 4 s, 8 s …, at most 30 s, if all of it is drawn.

@@ -24,6 +24,7 @@ mod entry;
 mod events;
 mod gather;
 mod group;
+mod holds;
 mod kind;
 mod landing;
 mod ledger;
@@ -270,7 +271,8 @@ impl<K: AccessKind> Engine<K> {
         // Made anew if it is still there; the connection behind it keeps what it has learned.
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
         for memory in self.memories.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            memory.lock().unwrap_or_else(PoisonError::into_inner).ask_again(account, Instant::now());
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.holds.ask_again(|_, through| through == account, Instant::now());
         }
         let groups = self
             .store

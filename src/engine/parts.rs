@@ -4,23 +4,35 @@ use tokio::time::Instant;
 
 use super::entry::ObjectKey;
 use super::gather::{Member, Principal, Supply};
+use super::holds::Held;
 use super::kind::AccessKind;
 use super::memory::Failure;
 use super::pass::Pass;
+use super::steps::Planned;
 use crate::plan::{Access, Change, ClaimState, Standing};
 
 /// What one account writes of a change.
+#[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) account: ObjectKey,
     pub(crate) change: Change,
     /// What is to be set beside the access.
     pub(crate) supply: Option<Supply>,
+    /// What its account holds back was left out of it.
+    pub(crate) is_cut: bool,
 }
 
 impl Part {
     /// Access is taken away, and nothing else.
     pub(crate) fn is_removal(&self) -> bool {
         self.change.added().is_empty() && self.supply.is_none()
+    }
+
+    /// The part without taking this away, which is held back; nothing if nothing else is in it.
+    pub(crate) fn without(mut self, held: &Access) -> Option<Self> {
+        self.change.after.extend(held.iter().cloned());
+        self.is_cut = true;
+        (self.change.before != self.change.after || self.supply.is_some()).then_some(self)
     }
 }
 
@@ -30,24 +42,44 @@ impl<K: AccessKind> Pass<'_, K> {
     pub(crate) fn next_part(
         &self,
         principal: &Principal<K>,
-        states: &[ClaimState],
+        planned: &Planned,
         change: &Change,
     ) -> Result<Part, Option<Instant>> {
-        let (now, mut retry) = (Instant::now(), None::<Instant>);
-        for part in self.parts(principal, states, change) {
-            let memory = self.memory();
-            let failed = memory.standing_failure(&principal.name, &part).map(|failure| failure.until);
-            let settles =
-                || memory.landing.settles(&principal.name, &part.change.removed(), now).filter(|_| part.is_removal());
-            match failed.or_else(settles) {
-                Some(until) if until > now => retry = Some(retry.map_or(until, |retry| retry.min(until))),
-                _ => {
-                    drop(memory);
-                    return Ok(part);
-                }
+        let mut retry = None::<Instant>;
+        for part in self.parts(principal, &planned.states, change) {
+            let part = self.without_held(principal, planned, part);
+            match part.and_then(|part| self.rests(principal, &part).map_or(Ok(part), Err)) {
+                Ok(part) => return Ok(part),
+                Err(until) => retry = Some(retry.map_or(until, |retry| retry.min(until))),
             }
         }
         Err(retry)
+    }
+
+    /// An account has something to write for a principal, or to hold back.
+    pub(crate) fn has_part(&self, principal: &Principal<K>, account: &ObjectKey) -> bool {
+        let planned = self.plan(principal);
+        let parts = planned.plan.change.as_ref().map(|change| self.parts(principal, &planned.states, change));
+        parts.into_iter().flatten().any(|part| part.account == *account)
+    }
+
+    /// What of a part its account does not hold back, or until when it holds back all. What is over by now is not held back.
+    fn without_held(&self, principal: &Principal<K>, planned: &Planned, part: Part) -> Result<Part, Instant> {
+        let Some((_, revoked)) = self.revokes(principal, planned, &part) else { return Ok(part) };
+        let held = self.memory().holds.standing(&principal.name, &part.account, &revoked, Instant::now());
+        match held {
+            Some(until) => part.without(&revoked).ok_or(until),
+            None => Ok(part),
+        }
+    }
+
+    /// Until when a part is not tried again.
+    fn rests(&self, principal: &Principal<K>, part: &Part) -> Option<Instant> {
+        let (memory, now) = (self.memory(), Instant::now());
+        let failed = memory.standing_failure(&principal.name, part).map(|failure| failure.until);
+        let settles =
+            || memory.landing.settles(&principal.name, &part.change.removed(), now).filter(|_| part.is_removal());
+        failed.or_else(settles).filter(|until| *until > now)
     }
 
     /// All parts of a change, the supplier's first. What no able account has a claim in is in none of them.
@@ -64,7 +96,7 @@ impl<K: AccessKind> Pass<'_, K> {
             let change = self.part(principal, states, change, account)?;
             let supplier = change.supplier.filter(|claim| change.before.is_empty() || states[*claim].rotated);
             let supply = supplier.and_then(|claim| principal.members[claim].supply.clone());
-            Some(Part { account: account.clone(), change, supply })
+            Some(Part { account: account.clone(), change, supply, is_cut: false })
         };
         accounts.into_iter().filter_map(part).collect()
     }
@@ -118,6 +150,19 @@ impl<K: AccessKind> Pass<'_, K> {
             || !state.owned.is_disjoint(&(&failure.removed & &change.removed()))
             || (rotates && failure.is_of_a_rotation());
         touches.then_some(failure)
+    }
+
+    /// What is held back of what a claim is to lose.
+    pub(crate) fn held_of(
+        &self,
+        principal: &Principal<K>,
+        states: &[ClaimState],
+        change: Option<&Change>,
+        claim: usize,
+    ) -> Option<Held> {
+        let held = self.memory().holds.of(&principal.name, principal.members[claim].account()?).cloned()?;
+        let access = &(&held.access & &change?.removed()) & &states[claim].owned;
+        (!access.is_empty()).then_some(Held { access, ..held })
     }
 }
 

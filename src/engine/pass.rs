@@ -18,7 +18,7 @@ use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
 use super::standing::End;
-use super::steps::instant_of;
+use super::steps::{Planned, instant_of};
 use crate::plan::{Access, Outcome};
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
@@ -116,7 +116,7 @@ impl<K: AccessKind> Pass<'_, K> {
     async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
         for principal in principals {
             for member in principal.members.iter().filter(|member| member.entry.is_requested()) {
-                self.memory().try_again(&principal.name);
+                self.memory().try_again(&principal.name, Instant::now());
                 if let Some(account) = member.account() {
                     self.engine.accounts.doubt(account).await;
                 }
@@ -127,7 +127,7 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Something is left to do for a principal, and nothing but time is missing.
     fn is_unsettled(&self, principal: &Principal<K>) -> bool {
         let planned = self.plan(principal);
-        let can_write = |change| self.next_part(principal, &planned.states, change).is_ok();
+        let can_write = |change| self.next_part(principal, &planned, change).is_ok();
         let open = !planned.plan.steps.is_empty() || planned.plan.change.as_ref().is_some_and(can_write);
         open && principal.members.iter().all(|member| !member.stale && !member.refused)
     }
@@ -154,15 +154,28 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
+    /// Forgets what failed, and what was let go, of what is done.
+    fn forgive(&self, principal: &Principal<K>) {
+        let Planned { plan, leaving, .. } = self.plan(principal);
+        let mut memory = self.memory();
+        match plan.change {
+            // What is on its way is not done yet.
+            None if memory.landing.is_quiet(&principal.name) => memory.forgive(&principal.name),
+            change => {
+                let left = change.map(|change| change.removed()).unwrap_or_default();
+                let removing = memory.landing.of(&principal.name, self.sure).removing;
+                memory.holds.is_left(&principal.name, &(&(&left | &leaving) | &removing));
+            }
+        }
+    }
+
     /// Schedules what time alone will bring.
     fn wait_for(&mut self, principals: &[Principal<K>]) {
         let (now, clock) = (Instant::now(), self.engine.clock.now());
         if self.observation.is_known() {
-            // What is on its way is not done yet.
-            let done = |principal: &&Principal<K>| {
-                self.plan(principal).plan.change.is_none() && self.memory().landing.is_quiet(&principal.name)
-            };
-            principals.iter().filter(done).for_each(|principal| self.memory().forgive(&principal.name));
+            for principal in principals {
+                self.forgive(principal);
+            }
         }
         let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
         let members = || principals.iter().flat_map(|principal| &principal.members);
@@ -327,6 +340,10 @@ async fn conclude<K: AccessKind>(
         let named = &named_by(&written, clock) | &named_by(&others, clock);
         pass.look_at_target(accounts, named).await;
         pass.steps(&mut written).await;
+        if pass.observation.is_known() {
+            // What was released and is gone by now is listed no longer.
+            drop(pass.brake(Vec::new(), &written).await);
+        }
         pass.report(&mut written, |_| true).await;
     }
     others.append(&mut written);

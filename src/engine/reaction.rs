@@ -27,15 +27,15 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// A revocation that its account holds back for so long.
-    pub(crate) fn held_back(message: String, wait: Duration) -> Self {
+    /// A revocation that its account holds back.
+    pub(crate) fn held_back(message: String) -> Self {
         Self {
             outcome: Outcome::RevocationHeld,
             message,
             request_id: None,
             first: Duration::ZERO,
             longest: Duration::ZERO,
-            asked: wait,
+            asked: Duration::ZERO,
             counts: false,
             is_answer: false,
         }

@@ -149,7 +149,7 @@ impl<K: AccessKind> Told<'_, K> {
         let of = |trouble: Trouble| (trouble.outcome, trouble.message, trouble.request_id);
         let say = |outcome: Outcome, message: String| (outcome, message, None);
         let failure = self.failure(index);
-        let failed = || failure.map(|failure| of(failure.trouble.clone()));
+        let failed = || failure.cloned().map(of);
         match verdict {
             Verdict::Granted if self.takes_from(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
@@ -177,19 +177,20 @@ impl<K: AccessKind> Told<'_, K> {
             Verdict::Frozen | Verdict::Unknown => {
                 let trouble = member.trouble(self.observation, self.planned.now).map(|trouble| {
                     // What the cloud said to a change tells more than that nothing can be read for the same reason.
-                    let failure = failure.filter(|failure| failure.trouble.outcome == trouble.outcome);
-                    of(failure.map_or(trouble, |failure| failure.trouble.clone()))
+                    of(failure.filter(|failure| failure.outcome == trouble.outcome).cloned().unwrap_or(trouble))
                 });
                 trouble.unwrap_or_else(|| say(Outcome::Progressing, format!("waiting for a look at {}", self.place())))
             }
         }
     }
 
-    /// What failed for a claim, if it still means something.
-    pub(super) fn failure(&self, index: usize) -> Option<&Failure> {
+    /// What failed for a claim, if it still means something; else what is held back of it.
+    fn failure(&self, index: usize) -> Option<&Trouble> {
         let refused =
             |failure: &&Failure| matches!(failure.trouble.outcome, Outcome::Rejected | Outcome::PrincipalNotFound);
-        self.planned.failures[index].as_ref().filter(|failure| !(self.planned.lags && refused(failure)))
+        let failure = self.planned.failures[index].as_ref().filter(|it| !(self.planned.lags && refused(it)));
+        let held = || self.planned.held[index].as_ref().map(|held| &held.trouble);
+        failure.map(|failure| &failure.trouble).or_else(held)
     }
 
     /// The planned change removes something that the claim owns.

@@ -97,6 +97,11 @@ impl Validity {
         self.from.or(self.until).is_some()
     }
 
+    /// Its time is over.
+    pub(crate) fn has_expired(self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| self.is_over(until, now))
+    }
+
     /// Why there is to be no access at this time, if there is not.
     fn end(self, now: Timestamp) -> Option<End> {
         match self.until.filter(|until| self.is_over(*until, now)) {
@@ -111,8 +116,7 @@ impl Validity {
 
     /// When it next begins or ends.
     pub(crate) fn next_turn(self, now: Timestamp) -> Option<Timestamp> {
-        let over = self.until.is_some_and(|until| self.is_over(until, now));
-        [self.from, self.until].into_iter().flatten().filter(|turn| now < *turn && !over).min()
+        [self.from, self.until].into_iter().flatten().filter(|turn| now < *turn && !self.has_expired(now)).min()
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use super::entry::Entry;
 use super::gather::{Member, Principal};
+use super::holds::Held;
 use super::kind::AccessKind;
 use super::memory::{Failure, LastSet};
 use super::objects::ObjectError;
@@ -254,11 +255,13 @@ impl<K: AccessKind> Pass<'_, K> {
         let rehearsed = stands.iter().any(Stand::observes).then(|| rehearsed(&situation, &stands));
         let failure = |claim| self.failure_of(principal, &states, plan.change.as_ref(), claim);
         let failures = (0..states.len()).map(failure).collect();
+        let held = |claim| self.held_of(principal, &states, plan.change.as_ref(), claim);
+        let held = (0..states.len()).map(held).collect();
         let (lags, leaving) = {
             let memory = self.memory();
             (memory.landing.lags(&principal.name), memory.landing.leaving(&principal.name))
         };
-        Planned { now, stands, states, observed, plan, rehearsed, failures, last_set, doubt, lags, leaving }
+        Planned { now, stands, states, observed, plan, rehearsed, failures, held, last_set, doubt, lags, leaving }
     }
 
     /// What of the claims' own the target has not known for long: its absence is not believed yet.
@@ -300,6 +303,8 @@ pub(crate) struct Planned {
     pub(crate) rehearsed: Option<Plan>,
     /// What failed for each claim, and still stands against what is planned.
     pub(crate) failures: Vec<Option<Failure>>,
+    /// What each claim is to lose and is held back.
+    pub(crate) held: Vec<Option<Held>>,
     /// What this process last set for the principal beside the access.
     pub(crate) last_set: Option<LastSet>,
     /// What of the claims' own the target has not known for long.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::kind::AccessKind;
 use super::report::Told;
 use super::standing::{End, Stand};
-use crate::plan::{Access, ClaimState, Observed, Outcome, Plan, Verdict};
+use crate::plan::{Access, ClaimState, Observed, Plan, Verdict};
 
 impl<K: AccessKind> Told<'_, K> {
     pub(super) fn place(&self) -> String {
@@ -170,9 +170,8 @@ impl<K: AccessKind> Told<'_, K> {
         if let Some(plan) = self.planned.rehearsed.as_ref().filter(|_| self.planned.stands[index].observes()) {
             return self.would_if_live(index, plan);
         }
-        let held_back = self.failure(index).filter(|failure| failure.trouble.outcome == Outcome::RevocationHeld);
-        let removed = held_back.map(|failure| &failure.removed & &self.planned.states[index].owned);
-        removed.map(|removed| self.changes(&Access::new(), &removed)).unwrap_or_default()
+        let held_back = self.planned.held[index].as_ref();
+        held_back.map(|held| self.changes(&Access::new(), &held.access)).unwrap_or_default()
     }
 
     fn would_if_live(&self, index: usize, plan: &Plan) -> Vec<String> {
