@@ -147,7 +147,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let Some(change) = change else { return Some(failure) };
         let (state, rotates) = (&states[claim], change.is_rotation() && change.supplier == Some(claim));
         let touches = !state.wanted.is_disjoint(&(&failure.added & &change.added()))
-            || !state.owned.is_disjoint(&(&failure.removed & &change.removed()))
+            || !loses(states, claim, &(&failure.removed & &change.removed())).is_empty()
             || (rotates && failure.is_of_a_rotation());
         touches.then_some(failure)
     }
@@ -161,9 +161,17 @@ impl<K: AccessKind> Pass<'_, K> {
         claim: usize,
     ) -> Option<Held> {
         let held = self.memory().holds.of(&principal.name, principal.members[claim].account()?).cloned()?;
-        let access = &(&held.access & &change?.removed()) & &states[claim].owned;
+        let access = loses(states, claim, &(&held.access & &change?.removed()));
         (!access.is_empty()).then_some(Held { access, ..held })
     }
+}
+
+/// What of this a claim is to lose, or to see taken away: what it owns, and if it adopts what nobody owns.
+pub(crate) fn loses(states: &[ClaimState], claim: usize, removed: &Access) -> Access {
+    let state = &states[claim];
+    let adopts = state.adopt && state.standing() == Standing::Live;
+    let foreign = |string: &String| !states.iter().any(|other| other.owned.contains(string));
+    removed.iter().filter(|string| state.owned.contains(*string) || adopts && foreign(string)).cloned().collect()
 }
 
 /// The claims that reach the target through an account.

@@ -4,6 +4,7 @@ use super::gather::{Member, Principal, Supply};
 use super::kind::AccessKind;
 use super::memory::Failure;
 use super::observe::Observation;
+use super::parts::loses;
 use super::reaction::Trouble;
 use super::standing::{End, Freeze, Stand};
 use super::status::Rest;
@@ -193,10 +194,10 @@ impl<K: AccessKind> Told<'_, K> {
         failure.map(|failure| &failure.trouble).or_else(held)
     }
 
-    /// The planned change removes something that the claim owns.
+    /// The planned change removes something that the claim owns, or that it is to see taken away.
     fn takes_from(&self, index: usize) -> bool {
-        let owned = &self.planned.states[index].owned;
-        self.planned.plan.change.as_ref().is_some_and(|change| !change.removed().is_disjoint(owned))
+        let change = self.planned.plan.change.as_ref();
+        change.is_some_and(|change| !loses(&self.planned.states, index, &change.removed()).is_empty())
     }
 
     /// The value of the claim's Secret is to be set.

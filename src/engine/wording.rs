@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::kind::AccessKind;
+use super::parts::loses;
 use super::report::Told;
 use super::standing::{End, Stand};
-use crate::plan::{Access, ClaimState, Observed, Plan, Verdict};
+use crate::plan::{Access, Change, ClaimState, Observed, Plan, Verdict};
 
 impl<K: AccessKind> Told<'_, K> {
     pub(super) fn place(&self) -> String {
@@ -79,7 +80,8 @@ impl<K: AccessKind> Told<'_, K> {
         let surplus: Access = if state.standing() == crate::plan::Standing::Ended {
             state.owned.clone()
         } else {
-            &state.owned - &state.wanted
+            let removed = self.planned.plan.change.as_ref().map(Change::removed).unwrap_or_default();
+            loses(&self.planned.states, index, &removed)
         };
         let since = match self.planned.stands[index] {
             Stand::Ended(End::Expired(until)) => format!("validUntil {until} has passed: "),
