@@ -257,7 +257,8 @@ impl Runner {
     /// Waits until nothing has happened for a while: the cloud was not called but for lists, and nothing was written.
     async fn settle(&self) {
         let calm = if self.world.is_pure() { Duration::from_secs(1) } else { Duration::from_millis(700) };
-        let state = || (self.journal(0).len(), self.world.writes().map(|writes| writes.len()));
+        let calls = || self.journal(0).into_iter().filter(|call| !is_read(call)).count();
+        let state = || (calls(), self.world.writes().map(|writes| writes.len()));
         let mut before = state();
         loop {
             tokio::time::sleep(calm).await;
