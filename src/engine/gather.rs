@@ -122,6 +122,12 @@ impl<K: AccessKind> Member<K> {
         self.has_ended(now) && self.entry.status().owned.is_empty() && !self.entry.has_finalizer()
     }
 
+    /// It owns nothing, and is to be granted nothing at this time.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let waits = self.entry.suspends() || self.entry.observes();
+        self.is_at_rest(now) || waits && self.entry.status().owned.is_empty()
+    }
+
     /// It owns what it does not want at this time.
     pub(crate) fn gives_up(&self, now: Timestamp) -> bool {
         let owned = &self.entry.status().owned;
@@ -244,7 +250,7 @@ fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>], now: Timestamp) 
         (!owns, entries().map(|entry| (entry.created, entry.key.clone())).min())
     };
     let mut first: BTreeMap<String, (_, String)> = BTreeMap::new();
-    let counts = |principal: &&Principal<K>| principal.members.iter().any(|member| !member.is_at_rest(now));
+    let counts = |principal: &&Principal<K>| principal.members.iter().any(|member| !member.is_idle(now));
     for principal in principals.iter().filter(|principal| !principal.name.is_empty()).filter(counts) {
         let rank = (rank(principal), principal.name.clone());
         let known = first.entry(principal.name.to_ascii_lowercase()).or_insert_with(|| rank.clone());
