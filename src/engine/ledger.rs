@@ -75,6 +75,10 @@ impl Ledger {
         let begins = |limit: Limit| now.checked_sub(limit.window).unwrap_or(Timestamp::MIN);
         let mut counted = self.counted.clone();
         counted.retain(|one| limit.is_some_and(|limit| one.at > begins(limit)));
+        // What a clock that was wrong says is to come has been.
+        for one in &mut counted {
+            one.at = one.at.min(now);
+        }
         let released = self.held.as_ref().filter(|held| question.released == Some(&*held.id));
         let mut left: BTreeMap<&str, u32> = BTreeMap::new();
         let mut fresh: BTreeMap<&str, u32> = BTreeMap::new();
@@ -135,10 +139,11 @@ impl Ledger {
     }
 }
 
-/// Adds to what was counted: to the last of the namespace, if that is of the same part of the window. It then counts from now.
+/// Adds to what was counted: to the last of the namespace, if that is of the same part of a window. It then counts from now.
 fn add(counted: &mut Vec<CountedRevocations>, namespace: &str, count: u32, now: Timestamp, part: Duration) {
-    let from = now.checked_sub(part).unwrap_or(Timestamp::MIN);
-    let last = counted.iter_mut().rev().find(|one| one.namespace == namespace && one.at >= from);
+    // Parts begin at fixed times: one that began with each addition would never end.
+    let part_of = |at: Timestamp| i128::try_from(part.as_nanos()).map_or(0, |part| at.as_nanosecond() / part.max(1));
+    let last = counted.iter_mut().rev().find(|one| one.namespace == namespace && part_of(one.at) == part_of(now));
     match last {
         Some(last) => {
             last.count += count;

@@ -128,9 +128,30 @@ fn targets_and_principals_that_are_not_asked_about_stay_listed() {
 fn what_was_counted_in_one_part_of_a_window_is_counted_together() {
     let many = Some(Limit { count: 100, window: Duration::from_secs(640) });
     let first = ask(&Ledger::default(), many, &["a"], None, 0).ledger;
-    let second = ask(&first, many, &["b", "c"], None, 10).ledger;
-    assert_eq!(second.counted, [CountedRevocations { namespace: "team".to_owned(), at: at(10), count: 3 }]);
+    let second = ask(&first, many, &["b", "c"], None, 9).ledger;
+    assert_eq!(second.counted, [CountedRevocations { namespace: "team".to_owned(), at: at(9), count: 3 }]);
     let third = ask(&second, many, &["d"], None, 21).ledger;
     assert_eq!(third.counted.len(), 2);
     assert_eq!(ask(&third, many, &["e"], None, 650).ledger.counted.len(), 2, "the first counts no longer");
+}
+
+#[test]
+fn what_is_counted_all_the_time_ends_all_the_same() {
+    let many = Some(Limit { count: 100, window: Duration::from_secs(640) });
+    let mut ledger = Ledger::default();
+    for second in 0..300 {
+        let name = format!("user{second}");
+        let answer = ask(&ledger, many, &[&name], None, second * 9);
+        assert_eq!(answer.goes, [true], "some seventy go in a window, and a hundred may: {second}");
+        ledger = answer.ledger;
+    }
+    assert!(ledger.counted.iter().map(|one| one.count).sum::<u32>() <= 73, "{ledger:?}");
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_has_counted_counts_from_now() {
+    let ahead = ask(&Ledger::default(), TWO_IN_A_MINUTE, &["a", "b"], None, 1_000_000).ledger;
+    let back = ask(&ahead, TWO_IN_A_MINUTE, &["c"], None, 0);
+    assert_eq!((back.goes.as_slice(), back.again_at), ([false].as_slice(), Some(at(60))));
+    assert_eq!(ask(&back.ledger, TWO_IN_A_MINUTE, &["c"], None, 60).goes, [true]);
 }
