@@ -247,10 +247,14 @@ impl<O: AccessObject> Entry<O> {
     /// It asks for nothing else than the other version did. Most of the status, and the finalizers, are our own writing: what
     /// others do to them is seen at the next look.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.asks_at_most_for_a_look_since(other) && self.requested_at == other.requested_at
+    }
+
+    /// It asks for nothing else than the other version did, but perhaps for a look now.
+    pub(crate) fn asks_at_most_for_a_look_since(&self, other: &Self) -> bool {
         self.uid == other.uid
             && self.generation == other.generation
             && self.deleting == other.deleting
-            && self.requested_at == other.requested_at
             && self.object().is_some() == other.object().is_some()
     }
 

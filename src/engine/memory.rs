@@ -24,6 +24,8 @@ pub(crate) struct TargetMemory {
     failures: BTreeMap<(String, ObjectKey), Failure>,
     /// What accounts hold back, and what they have let go.
     pub(crate) holds: Holds,
+    /// Principal → when somebody's request last had what failed tried again.
+    requests: BTreeMap<String, Instant>,
     /// Passes in a row that could not read the list through every account.
     pub(crate) failed_looks: u32,
     /// Passes in a row that left something to wait for.
@@ -35,6 +37,9 @@ pub(crate) struct TargetMemory {
     /// When the first change failed: pauses are counted from then.
     begun: Option<Instant>,
 }
+
+/// Whoever asks for looks has what failed for a principal tried again only so often.
+const REQUEST_PACE: Duration = Duration::from_secs(10);
 
 /// A pause ends later by up to one in so many parts of the longest it could have been, together with others.
 const GRID: u64 = 4;
@@ -140,10 +145,16 @@ impl TargetMemory {
         self.supplied.get(principal)
     }
 
-    /// What failed for a principal, or was held back, may be tried again at once.
-    pub(crate) fn try_again(&mut self, principal: &str, now: Instant) {
+    /// What failed for a principal, or was held back, may be tried again at once, for somebody asks for it. Returns whether it
+    /// may: not if somebody did a moment ago.
+    pub(crate) fn try_again(&mut self, principal: &str, now: Instant) -> bool {
+        if self.requests.get(principal).is_some_and(|last| now < *last + REQUEST_PACE) {
+            return false;
+        }
+        self.requests.insert(principal.to_owned(), now);
         self.failures.retain(|(failed, _), _| failed != principal);
         self.holds.ask_again(|held, _| held == principal, now);
+        true
     }
 
     /// Nothing is left to do for a principal.
@@ -192,6 +203,7 @@ impl TargetMemory {
         let in_doubt = |last: &LastSet| last.doubt.is_some_and(|doubt| doubt > now);
         self.supplied.retain(|principal, last| principals.contains(principal.as_str()) || in_doubt(last));
         self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
+        self.requests.retain(|principal, _| principals.contains(principal.as_str()));
         self.holds.keep_only(principals);
     }
 }

@@ -243,7 +243,12 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known:
 impl<K: AccessKind> Engine<K> {
     /// Looks at groups as soon as events have had time to gather.
     fn schedule_all(&self, groups: BTreeSet<Group>) {
-        let run_at = Instant::now() + self.settings.debounce;
+        self.schedule_in(self.settings.debounce, groups);
+    }
+
+    /// Looks at groups after so long at the latest.
+    fn schedule_in(&self, wait: Duration, groups: BTreeSet<Group>) {
+        let run_at = Instant::now() + wait;
         for message in groups {
             // Fails only when the queue has stopped, and then nothing is to be looked at any more.
             drop(self.requests.send(ScheduleRequest { message, run_at }));

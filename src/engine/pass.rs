@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Principal, accounts_of, gather, named_by};
+use super::gather::{Member, Principal, accounts_of, gather, named_by};
 use super::group::Group;
 use super::kind::{AccessKind, Target};
 use super::memory::{NextLook, TargetMemory};
@@ -115,11 +115,12 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Who asks for a look now has what failed tried again, with the credentials as they are.
     async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
         for principal in principals {
-            for member in principal.members.iter().filter(|member| member.entry.is_requested()) {
-                self.memory().try_again(&principal.name, Instant::now());
-                if let Some(account) = member.account() {
-                    self.engine.accounts.doubt(account).await;
-                }
+            let members = || principal.members.iter().filter(|member| member.entry.is_requested());
+            if members().next().is_none() || !self.memory().try_again(&principal.name, Instant::now()) {
+                continue;
+            }
+            for account in members().filter_map(Member::account) {
+                self.engine.accounts.doubt(account).await;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
 use kube::core::DeserializeGuard;
@@ -16,6 +17,9 @@ use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
 use super::{AccountChanged, Context, Engine};
 use crate::api::{CloudAccount, RELEASE};
+
+/// Looks that are asked for are gathered for so long, however often somebody asks: each costs the target its list.
+const REQUEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What one watch covers: a namespace, or all.
 pub(crate) type Scope = Option<String>;
@@ -70,7 +74,11 @@ fn see<K: AccessKind>(engine: &Engine<K>, object: DeserializeGuard<K::Object>) {
             "an object cannot be decoded; what it owns is left alone"
         );
     }
-    engine.schedule_all(engine.store.put(Entry::new(object)));
+    let entry = Entry::new(object);
+    let known = engine.store.get(&entry.key);
+    let is_request = known.is_some_and(|known| entry.asks_at_most_for_a_look_since(&known));
+    let wait = if is_request { engine.settings.debounce.max(REQUEST_WAIT) } else { engine.settings.debounce };
+    engine.schedule_in(wait, engine.store.put(entry));
 }
 
 /// Watches accounts, and tells every kind of a change. `known` is raised with the first complete list.

@@ -20,7 +20,7 @@ pub struct Runner {
     /// Journal entries and writes that earlier steps have accounted for.
     pub(crate) calls_seen: u64,
     pub(crate) writes_seen: usize,
-    relabelling: Vec<tokio::task::AbortHandle>,
+    patching: Vec<tokio::task::AbortHandle>,
     /// Every value of every Secret that was applied.
     pub(crate) secrets: Vec<String>,
 }
@@ -30,7 +30,7 @@ pub struct Broken(pub String);
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        self.relabelling.iter().for_each(tokio::task::AbortHandle::abort);
+        self.patching.iter().for_each(tokio::task::AbortHandle::abort);
     }
 }
 
@@ -52,8 +52,8 @@ impl Runner {
 
     /// A world with what every scenario starts with, and a running operator.
     pub async fn begin(world: World) -> Self {
-        let (relabelling, secrets) = (Vec::new(), Vec::new());
-        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, relabelling, secrets };
+        let (patching, secrets) = (Vec::new(), Vec::new());
+        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, patching, secrets };
         runner.prepare().await;
         runner.world.start_operator();
         runner
@@ -242,7 +242,14 @@ impl Runner {
             }
             ["release", "revocations", "of", account] => self.release(account).await,
             ["clock", by] => self.world.set_clock(by),
-            ["relabel", kind, name] => self.relabel(kind, name),
+            ["relabel", kind, name] => {
+                self.keep_patching(kind, name, |count| json!({"labels": {"count": count.to_string()}}))
+            }
+            ["ask", "for", "looks", "at", kind, name] => self.keep_patching(
+                kind,
+                name,
+                |count| json!({"annotations": {"cloudaccess.dev/requestedAt": count.to_string()}}),
+            ),
             ["kill", "operator"] => {
                 self.world.kill_operator();
                 Ok(())
@@ -285,18 +292,18 @@ impl Runner {
         Ok(())
     }
 
-    /// From here on somebody changes a label of the object, ten times a second, for as long as the world stands.
-    fn relabel(&mut self, kind: &str, name: &str) -> Result<(), String> {
+    /// From here on somebody changes the object's metadata, ten times a second, for as long as the world stands.
+    fn keep_patching(&mut self, kind: &str, name: &str, metadata: fn(u64) -> Value) -> Result<(), String> {
         let (objects, name) = self.find(kind, name)?;
         let name = name.to_owned();
-        let relabel = async move {
+        let patch = async move {
             for count in 0_u64.. {
-                let label = json!({"metadata": {"labels": {"count": count.to_string()}}});
-                drop(objects.patch(&name, &PatchParams::default(), &Patch::Merge(&label)).await);
+                let patch = json!({"metadata": metadata(count)});
+                drop(objects.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        self.relabelling.push(tokio::spawn(relabel).abort_handle());
+        self.patching.push(tokio::spawn(patch).abort_handle());
         Ok(())
     }
 

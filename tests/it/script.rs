@@ -32,6 +32,7 @@
 //! | `release revocations of ACCOUNT` | somebody annotates the account with the id of the revocations that it holds back |
 //! | `clock +DURATION`, `clock -DURATION` | somebody sets the clock of the operator's machine (pure world only) |
 //! | `relabel KIND NAME` | from here on somebody changes a label of the object, ten times a second |
+//! | `ask for looks at KIND NAME` | from here on somebody asks for a look at the object by its annotation, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
 //! | `objects refuse patches NAME…` | the operator's patches are refused, as by a policy (pure world only) |
