@@ -15,6 +15,7 @@ pub use account::{
 pub use account_status::{CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged};
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;
+pub(crate) use spec::parse_time;
 pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy, Mode};
 pub use status::AccessStatus;
 

@@ -3,16 +3,30 @@
 use std::fmt::Debug;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 use kube::core::NamespaceResourceScope;
 use kube::{KubeSchema, Resource};
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AccessStatus, AccountRef};
 
 /// RFC 3339, with an offset.
 const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
+
+/// A time of a spec. The last days of the year 9999, which people write for "never", are later than any time there is.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, jiff::Error> {
+    text.parse().or_else(|error| match Pieces::parse(text) {
+        Ok(pieces) if pieces.date().year() == 9999 && pieces.offset().is_some() => Ok(Timestamp::MAX),
+        _ => Err(error),
+    })
+}
+
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| parse_time(&text).map_err(D::Error::custom)).transpose()
+}
 
 /// A custom resource that asks for access.
 pub trait AccessObject:
@@ -76,13 +90,13 @@ pub struct CommonSpec {
     pub suspend: Option<bool>,
 
     /// No access before this time, such as 2026-03-01T08:00:00Z.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = TIME))]
     pub valid_from: Option<Timestamp>,
 
     /// No access from this time on, such as 2026-03-31T18:00:00Z; what was granted for this object is taken away then. Can be
     /// set to a later time, also when it has passed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = TIME))]
     pub valid_until: Option<Timestamp>,
 }
@@ -142,4 +156,20 @@ pub enum Mode {
     Enforce,
     /// Look, and say what would be changed.
     Observe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_with_its_offset_and_the_end_of_all_years_is_never() {
+        let read = |text: &str| parse_time(text).ok();
+        assert_eq!(read("2026-03-01T09:00:00+01:00"), Some("2026-03-01T08:00:00Z".parse().unwrap()));
+        assert_eq!(read("9999-12-31T23:59:59Z"), Some(Timestamp::MAX));
+        assert_eq!(read("9999-12-31T23:59:59-12:00"), Some(Timestamp::MAX));
+        for no_time in ["9999-13-31T23:59:59Z", "9999-12-31T23:59:59", "9999-12-31", "2026-03-01T09:00:00+99:00", ""] {
+            assert_eq!(read(no_time), None, "{no_time}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use kube::core::DeserializeGuard;
 use serde_json::Value;
 
 use super::standing::Validity;
-use crate::api::{AccessObject, AccessStatus, FINALIZER, REQUESTED_AT};
+use crate::api::{AccessObject, AccessStatus, FINALIZER, REQUESTED_AT, parse_time};
 
 /// The namespace and name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -295,7 +295,7 @@ impl Recorded {
             if list.is_null() { Some(Vec::new()) } else { serde_json::from_value(list.clone()).ok() }
         };
         let text = |field: &str| status[field].as_str().map(str::to_owned);
-        let time = |value: &Value| value.as_str().and_then(|time| time.parse().ok());
+        let time = |value: &Value| value.as_str().and_then(|time| parse_time(time).ok());
         let recorded = AccessStatus {
             observed_generation: status["observedGeneration"].as_i64(),
             conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
