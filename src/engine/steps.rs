@@ -183,14 +183,14 @@ impl<K: AccessKind> Pass<'_, K> {
     async fn send(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
         let engine = self.engine;
         let answers = stream::iter(patches.into_iter().map(|patch| async move {
-            engine.store.begin_patch(&patch.entry.key);
+            let under_way = engine.store.patch(&patch.entry.key);
             let answer = match &patch.effect {
                 Effect::Finalizers(finalizers) => engine.objects.set_finalizers(&patch.entry, finalizers).await,
                 Effect::Status(status) => engine.objects.set_status(&patch.entry, status).await,
             };
             // At once, so that the watch brings nothing new.
             let answer = answer.map(|entry| engine.store.answer(entry));
-            engine.store.end_patch(&patch.entry.key);
+            drop(under_way);
             (patch, answer)
         }))
         .buffer_unordered(CONCURRENT_PATCHES)

@@ -31,6 +31,18 @@ struct Inner<O> {
     listing: HashMap<Option<String>, BTreeSet<ObjectKey>>,
 }
 
+/// A patch of ours is under way, until this is dropped: also when its pass is given up.
+pub(crate) struct Patching<'a, O: AccessObject> {
+    store: &'a Store<O>,
+    key: &'a ObjectKey,
+}
+
+impl<O: AccessObject> Drop for Patching<'_, O> {
+    fn drop(&mut self) {
+        self.store.lock().patching.remove(self.key);
+    }
+}
+
 impl<O: AccessObject> Store<O> {
     pub(crate) fn new(place: impl Fn(&Entry<O>) -> Group + Send + Sync + 'static) -> Self {
         Self {
@@ -100,14 +112,10 @@ impl<O: AccessObject> Store<O> {
         changed
     }
 
-    /// A patch of ours is sent to an object.
-    pub(crate) fn begin_patch(&self, key: &ObjectKey) {
+    /// A patch of ours is sent to an object; it was answered, or never will be, when what this returns is dropped.
+    pub(crate) fn patch<'a>(&'a self, key: &'a ObjectKey) -> Patching<'a, O> {
         self.lock().patching.insert(key.clone());
-    }
-
-    /// It was answered, or never will be.
-    pub(crate) fn end_patch(&self, key: &ObjectKey) {
-        self.lock().patching.remove(key);
+        Patching { store: self, key }
     }
 
     /// The answer to a patch or a get of ours. Returns the object as it stands now, or `None` when it is gone meanwhile.
