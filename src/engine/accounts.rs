@@ -1,6 +1,6 @@
 //! The accounts that claims name: their objects as the watch shows them, and connections made with their Secrets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -101,6 +101,17 @@ impl Accounts {
             Known::Undecodable(_) => false,
         };
         known.iter().filter(|(_, account)| holds(account)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The targets of a service of which some account lists something as held back.
+    pub(crate) fn held_targets(&self, service: &str) -> BTreeSet<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = known.values().filter_map(|account| match account {
+            Known::Spec { status, .. } => status.held.as_ref(),
+            Known::Undecodable(_) => None,
+        });
+        let targets = held.flat_map(|held| &held.revocations).map(|one| one.target.clone());
+        targets.filter(|target| target.rsplit('/').nth(1) == Some(service)).collect()
     }
 
     /// The account objects there are.

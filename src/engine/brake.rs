@@ -78,15 +78,18 @@ impl Brake {
         Err("the account is being changed all the time".to_owned())
     }
 
-    /// Nobody asks for anything on the target any more.
-    pub(crate) async fn forget(&self, accounts: &[ObjectKey], target: &str, now: Timestamp) {
+    /// Nobody asks for anything on the target any more. Returns whether every account knows.
+    pub(crate) async fn forget(&self, accounts: &[ObjectKey], target: &str, now: Timestamp) -> bool {
         let (about, principals) = (&BTreeSet::new(), &BTreeSet::new());
+        let mut all = true;
         for account in accounts {
             let question = Question { target, revocations: &[], about, principals, released: None, now };
             if let Err(error) = self.ask(account, &question).await {
                 warn!(%account, error, "the account lists revocations as held back that nobody asks for any more");
+                all = false;
             }
         }
+        all
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {

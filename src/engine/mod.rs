@@ -213,7 +213,12 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
             // Before these, a claim could be taken for the only one on its principal, or its account for missing.
             let known = async { futures::join!(watch::until(accounts_known), complete) };
             tokio::select! {
-                _ = known => queue::run(Arc::clone(&engine), queue, stop.clone()).await,
+                _ = known => {
+                    // Of some, the last object may have gone while nobody looked.
+                    let held = engine.accounts.held_targets(K::SERVICE).into_iter();
+                    engine.schedule_all(held.map(|target| Group::Target(target.into())).collect());
+                    queue::run(Arc::clone(&engine), queue, stop.clone()).await;
+                }
                 () = watch::until(stop.clone()) => {}
             }
         };
