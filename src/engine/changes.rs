@@ -92,6 +92,9 @@ impl<K: AccessKind> Pass<'_, K> {
         };
         let owned: Access = planned.states.iter().flat_map(|state| &state.owned).cloned().collect();
         let given_up = &owned - &planned.states.iter().flat_map(kept).collect();
+        // What does not show yet is taken away once it shows, if its account may hold that back.
+        let is_limited = self.engine.accounts.limits_revocations(&part.account);
+        let given_up = if is_limited { Access::new() } else { given_up };
         let change = Change {
             principal: principal.name.clone(),
             before: part.change.before.clone(),
