@@ -156,8 +156,12 @@ impl<K: AccessKind> Member<K> {
         observation: &Observation<K>,
         may_adopt: bool,
         last_set: Option<&LastSet>,
+        now: Timestamp,
     ) -> ClaimState {
         let entry = &self.entry;
+        // No access is left behind whose time is over, as long as the account can take it away.
+        let is_over = entry.validity().has_expired(now);
+        let can_revoke = self.account().is_some_and(|account| observation.client(account).is_some());
         // A row under another spelling may be somebody else's: it is not taken over.
         let takes_over = !entry.status().owned.is_empty() || observation.spells(&self.located.principal);
         ClaimState {
@@ -168,7 +172,7 @@ impl<K: AccessKind> Member<K> {
             finalizer: entry.has_finalizer(),
             owned: entry.status().owned.iter().cloned().collect(),
             adopt: may_adopt && takes_over && entry.adopts(),
-            retain: entry.retains(),
+            retain: entry.retains() && !(is_over && can_revoke),
             rotated: self.is_rotated(last_set),
         }
     }

@@ -243,7 +243,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let now = self.engine.clock.now();
         let stands: Vec<_> = principal.members.iter().map(|member| member.stand(&self.observation, now)).collect();
         let state = |(member, stand): (&Member<K>, &Stand)| {
-            member.state(stand, &self.observation, self.may_adopt, last_set.as_ref())
+            member.state(stand, &self.observation, self.may_adopt, last_set.as_ref(), now)
         };
         let states: Vec<_> = principal.members.iter().zip(&stands).map(state).collect();
         let doubt = self.doubt(&states);

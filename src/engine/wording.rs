@@ -208,10 +208,36 @@ impl<K: AccessKind> Told<'_, K> {
     }
 }
 
-/// Strings as people list them.
+/// As many characters of strings as one message has room for.
+const MOST_WORDS: usize = 700;
+
+/// Strings as people list them; of very many, the first.
 pub(crate) fn words(access: &Access) -> String {
     if access.is_empty() {
         return "nothing".to_owned();
     }
-    access.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    let (mut words, mut left) = (String::new(), access.len());
+    for string in access {
+        if words.len() + string.len() > MOST_WORDS {
+            break;
+        }
+        let comma = if words.is_empty() { "" } else { ", " };
+        words = words + comma + string;
+        left -= 1;
+    }
+    if left > 0 { format!("{words} and {left} more") } else { words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn very_many_strings_are_cut_short() {
+        let of = |count: usize| (0..count).map(|number| format!("{number:032}")).collect::<Access>();
+        assert_eq!(words(&Access::new()), "nothing");
+        assert_eq!(words(&["b", "a"].map(str::to_owned).into()), "a, b");
+        let many = words(&of(128));
+        assert!(many.ends_with(" and 108 more") && many.len() < 730, "{many}");
+    }
 }
