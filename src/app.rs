@@ -192,7 +192,7 @@ impl Operator {
             ($($kind:ty),*) => { vec![$(engine::kind_tasks::<$kind>(&context, accounts_known.clone())),*] };
         }
         let kinds: Vec<KindTasks> = every_kind!(tasks);
-        let (runs, changed): (Vec<_>, Vec<_>) = kinds.into_iter().map(|kind| (kind.run, kind.account_changed)).unzip();
+        let (runs, changed): (Vec<_>, Vec<_>) = kinds.into_iter().map(|kind| (kind.run, kind.account_use)).unzip();
         let watch_accounts = engine::watch_accounts(context, changed, accounts);
         let work = join(join_all(runs), watch_accounts);
         // What is left to publish when the work has ended gets a little time, and no more: events are no record.

@@ -25,6 +25,9 @@ pub const GROUP: &str = "cloudaccess.dev";
 /// Keeps an object until its access is revoked.
 pub const FINALIZER: &str = "cloudaccess.dev/revoke";
 
+/// Keeps an account while objects need it.
+pub const ACCOUNT_FINALIZER: &str = "cloudaccess.dev/in-use";
+
 /// Its value is a time, or anything new: the object is looked at now, and what failed is tried again.
 pub const REQUESTED_AT: &str = "cloudaccess.dev/requestedAt";
 

@@ -34,7 +34,16 @@ pub(crate) struct Accounts {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Known {
     /// Its spec, a version that differs whenever the spec does or another release of what it holds back, and its status.
-    Spec { spec: Arc<CloudAccountSpec>, version: String, released: Option<String>, status: Arc<CloudAccountStatus> },
+    Spec {
+        spec: Arc<CloudAccountSpec>,
+        version: String,
+        released: Option<String>,
+        /// It carries our finalizer.
+        guarded: bool,
+        /// It is being deleted: it serves revocations, and nothing else.
+        deleting: bool,
+        status: Arc<CloudAccountStatus>,
+    },
     /// It cannot be decoded.
     Undecodable(String),
 }
@@ -52,9 +61,9 @@ impl Known {
     fn asks_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::Spec { version, released, .. },
-                Self::Spec { version: other_version, released: other_released, .. },
-            ) => version == other_version && released == other_released,
+                Self::Spec { version, released, deleting, .. },
+                Self::Spec { version: other_version, released: other_released, deleting: other_deleting, .. },
+            ) => version == other_version && released == other_released && deleting == other_deleting,
             _ => self == other,
         }
     }
@@ -75,6 +84,28 @@ impl Accounts {
         };
         let before = known.insert(key.clone(), account.clone());
         before.is_none_or(|before| !before.asks_the_same_as(&account))
+    }
+
+    /// Every account that can be read, whether it carries our finalizer, and whether it is being deleted.
+    pub(crate) fn guarded(&self) -> Vec<(ObjectKey, bool, bool)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let readable = known.iter().filter_map(|(key, account)| match account {
+            Known::Spec { guarded, deleting, .. } => Some((key.clone(), *guarded, *deleting)),
+            Known::Undecodable(_) => None,
+        });
+        readable.collect()
+    }
+
+    /// Why an account serves revocations, and nothing else.
+    fn ending(&self, key: &ObjectKey) -> Option<Problem> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let deleting = matches!(known.get(key), Some(Known::Spec { deleting: true, .. }));
+        deleting.then(|| {
+            Problem::not_ready(format!(
+                "CloudAccount {} is being deleted: what was granted through it can still be revoked, and nothing be granted",
+                key.name
+            ))
+        })
     }
 
     /// The account may hold back revocations.
@@ -161,12 +192,19 @@ impl Accounts {
         spec.drift_interval()
     }
 
-    /// A connection to the account: the one there is, unless the account object or its Secret has changed.
-    pub(crate) async fn connect(&self, key: &ObjectKey) -> Result<Connection, Problem> {
+    /// A connection to the account: the one there is, unless the account object or its Secret has changed. With a problem, it
+    /// serves revocations and nothing else: the account is being deleted, or its Secret went first.
+    pub(crate) async fn connect(&self, key: &ObjectKey) -> Result<(Connection, Option<Problem>), Problem> {
         let (spec, version) = self.known(key)?;
         let secret = secret_of(key, &spec)?;
         let secret = self.secrets.get(&secret, &format!("CloudAccount {}", key.name)).await;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_good = connections.get(key).filter(|last| last.version.starts_with(&format!("{version} "))).cloned();
+        if let (Some(last), Err(problem)) = (last_good, &secret)
+            && problem.outcome == Outcome::SecretNotFound
+        {
+            return Ok((last, Some(problem.clone())));
+        }
         let connection = secret.and_then(|secret| {
             let version: Arc<str> = format!("{version} {}", secret.version()).into();
             match connections.get(key) {
@@ -181,7 +219,7 @@ impl Accounts {
             Ok(connection) => connections.insert(key.clone(), connection.clone()),
             Err(_) => connections.remove(key),
         };
-        connection
+        connection.map(|connection| (connection, self.ending(key)))
     }
 
     /// The cloud refused the account's credentials: its Secret is read again before the next call.

@@ -156,8 +156,9 @@ impl<K: AccessKind> Pass<'_, K> {
         let revoking = writes.iter().filter(|write| write.revokes.is_some()).map(|write| &write.part.account);
         let limited = revoking.filter(|account| accounts.limits_revocations(account)).cloned();
         // What an account that cannot list holds back is not known to be over.
-        let holding =
-            accounts.holding(target).into_iter().filter(|account| self.observation.trouble(account).is_none());
+        let holding = accounts.holding(target).into_iter().filter(|account| {
+            self.observation.trouble(account).is_none() || self.observation.client(account).is_some()
+        });
         limited.chain(holding).collect()
     }
 

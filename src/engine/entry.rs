@@ -244,6 +244,13 @@ impl<O: AccessObject> Entry<O> {
         self.requested_at.is_some() && self.requested_at != self.status().last_handled_reconcile_at
     }
 
+    /// It could not be revoked without this account, as far as that is known.
+    pub(crate) fn needs(&self, account: &ObjectKey) -> bool {
+        let may_name = self.account().is_none_or(|name| name == account.name);
+        let may_own = self.has_finalizer() || !self.status().owned.is_empty();
+        self.key.namespace == account.namespace && may_name && may_own
+    }
+
     /// It asks for nothing else than the other version did. Most of the status, and the finalizers, are our own writing: what
     /// others do to them is seen at the next look.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {

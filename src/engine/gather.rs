@@ -144,7 +144,10 @@ impl<K: AccessKind> Member<K> {
         if let Some(problem) = &self.located.problem {
             return Some(problem.clone().into());
         }
-        let account = self.account().and_then(|account| observation.trouble(account)).cloned();
+        // Whoever only takes away has no use for what is granted.
+        let revokes = |account: &&ObjectKey| self.has_ended(now) && observation.client(account).is_some();
+        let account = self.account().filter(|account| !revokes(account));
+        let account = account.and_then(|account| observation.trouble(account)).cloned();
         let wanted = || Some(self.wanted()).filter(|_| !self.has_ended(now));
         account.or_else(|| observation.unknown_of(&wanted()?).map(Trouble::from))
     }

@@ -5,7 +5,7 @@
 //! | [`kind`](AccessKind) | the seam for a kind |
 //! | `watch` | brings objects and accounts into the store |
 //! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
-//! | `accounts`, `secrets` | account objects and connections; the Secrets that these and claims name |
+//! | `accounts`, `guard`, `secrets` | account objects and connections; what keeps them; the Secrets that these and claims name |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
@@ -24,6 +24,7 @@ mod entry;
 mod events;
 mod gather;
 mod group;
+mod guard;
 mod holds;
 mod kind;
 mod landing;
@@ -71,6 +72,7 @@ use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
 use group::Group;
+use guard::Guard;
 use memory::TargetMemory;
 use objects::Objects;
 use reaction::Trouble;
@@ -120,6 +122,7 @@ pub struct Context {
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
+    guard: Arc<Guard>,
     unmanaged: Arc<Unmanaged>,
     metrics: Metrics,
     events: Events,
@@ -142,8 +145,9 @@ impl Context {
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
         let accounts = Arc::new(Accounts::new(resolve, Arc::clone(&secrets)));
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
+        let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout));
         let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
-        Self { client, settings, clock, accounts, secrets, brake, unmanaged, metrics, events, stop }
+        Self { client, settings, clock, accounts, secrets, brake, guard, unmanaged, metrics, events, stop }
     }
 }
 
@@ -154,6 +158,7 @@ struct Engine<K: AccessKind> {
     accounts: Arc<Accounts>,
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
+    guard: Arc<Guard>,
     unmanaged: Arc<Unmanaged>,
     store: Store<K::Object>,
     objects: Objects<K::Object>,
@@ -168,6 +173,9 @@ struct Engine<K: AccessKind> {
 /// The version of the account that a client was made for, and the client.
 type VersionedClient<K> = (Arc<str>, Arc<<K as AccessKind>::Client>);
 
+/// A client of an account, and why it serves revocations only, if so; or why there is none.
+type Reach<K> = Result<(Arc<<K as AccessKind>::Client>, Option<Trouble>), Trouble>;
+
 /// A part of the operator that runs until it is told to stop.
 pub type Task = futures::future::BoxFuture<'static, ()>;
 
@@ -175,12 +183,19 @@ pub type Task = futures::future::BoxFuture<'static, ()>;
 pub struct KindTasks {
     /// Watches its objects, and runs its passes.
     pub run: Task,
-    /// Looks again at the claims of an account.
-    pub account_changed: AccountChanged,
+    /// What has to do with accounts.
+    pub account_use: AccountUse,
 }
 
-/// Looks again at the claims of an account.
-pub type AccountChanged = Box<dyn Fn(&ObjectKey) + Send + Sync>;
+/// What a kind has to do with accounts.
+pub struct AccountUse {
+    /// Looks again at the claims of an account.
+    pub(crate) changed: Box<dyn Fn(&ObjectKey) + Send + Sync>,
+    /// How many of its objects need an account to be revoked; `None` until all are known.
+    pub(crate) needs: Needs,
+}
+
+type Needs = Box<dyn Fn(&ObjectKey) -> Option<usize> + Send + Sync>;
 
 /// The tasks of one kind. `accounts_known` turns true with the first complete list of accounts: no pass runs before.
 #[must_use]
@@ -193,6 +208,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         accounts: Arc::clone(&accounts),
         secrets: Arc::clone(&context.secrets),
         brake: Arc::clone(&context.brake),
+        guard: Arc::clone(&context.guard),
         unmanaged: Arc::clone(&context.unmanaged),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), context.settings.call_timeout),
@@ -203,10 +219,10 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         sure_from: Instant::now() + context.settings.in_flight_window,
     });
     let stop = context.stop.clone();
-    let for_accounts = Arc::clone(&engine);
+    let (known, objects_known) = signal::channel(0);
+    let scopes = watch::scopes(&context.settings.namespaces);
+    let account_use = account_use(&engine, objects_known.clone(), scopes.len());
     let run = async move {
-        let (known, objects_known) = signal::channel(0);
-        let scopes = watch::scopes(&engine.settings.namespaces);
         let complete = watch::all_of(scopes.len(), objects_known);
         let watches = join_all(scopes.into_iter().map(|scope| watch::objects(&engine, scope, &known)));
         let passes = async {
@@ -226,11 +242,22 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         futures::pin_mut!(watches, passes, clock);
         futures::future::select(futures::future::select(watches, clock), passes).await;
     };
-    KindTasks { run: Box::pin(run), account_changed: Box::new(move |account| for_accounts.account_changed(account)) }
+    KindTasks { run: Box::pin(run), account_use }
+}
+
+fn account_use<K: AccessKind>(engine: &Arc<Engine<K>>, lists: signal::Receiver<usize>, scopes: usize) -> AccountUse {
+    let (for_changes, for_needs) = (Arc::clone(engine), Arc::clone(engine));
+    AccountUse {
+        changed: Box::new(move |account| for_changes.account_changed(account)),
+        needs: Box::new(move |account| {
+            let complete = *lists.borrow() >= scopes;
+            complete.then(|| for_needs.store.count(|entry| entry.needs(account)))
+        }),
+    }
 }
 
 /// Watches accounts; tells every kind when one changes, and keeps their statuses. `known` turns true with the first complete list.
-pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known: signal::Sender<bool>) {
+pub async fn watch_accounts(context: Context, kinds: Vec<AccountUse>, known: signal::Sender<bool>) {
     let (listed, lists) = signal::channel(0);
     let scopes = watch::scopes(&context.settings.namespaces);
     let complete = watch::all_of(scopes.len(), lists);
@@ -238,7 +265,8 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountChanged>, known:
     let tell = async {
         complete.await;
         known.send_replace(true);
-        context.unmanaged.publish(&context.client, &context.accounts, context.settings.call_timeout).await;
+        let publish = context.unmanaged.publish(&context.client, &context.accounts, context.settings.call_timeout);
+        futures::join!(publish, context.guard.watch_over(&context.accounts, &kinds));
     };
     let stopped = watch::until(context.stop.clone());
     futures::pin_mut!(watches, tell, stopped);
@@ -291,10 +319,12 @@ impl<K: AccessKind> Engine<K> {
     }
 
     /// A client for each of the accounts, or why there is none.
-    async fn clients(&self, accounts: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>> {
+    async fn clients(&self, accounts: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Reach<K>> {
         let connect = |account: ObjectKey| async move {
             let connection = self.accounts.connect(&account).await;
-            let client = connection.and_then(|connection| self.client(&account, connection));
+            let client = connection.and_then(|(connection, problem)| {
+                self.client(&account, connection).map(|client| (client, problem.map(Trouble::from)))
+            });
             (account, client.map_err(Trouble::from))
         };
         join_all(accounts.iter().cloned().map(connect)).await.into_iter().collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::Reach;
 use super::entry::ObjectKey;
 use super::kind::{AccessKind, Listing, Row, Target};
 use super::problem::Problem;
@@ -179,23 +180,24 @@ impl<K: AccessKind> Observation<K> {
 /// Has every account list the target.
 pub(crate) async fn observe<K: AccessKind>(
     target: &Target<'_>,
-    clients: BTreeMap<ObjectKey, Result<Arc<K::Client>, Trouble>>,
+    clients: BTreeMap<ObjectKey, Reach<K>>,
 ) -> Observation<K> {
     let looks = clients.into_iter().map(|(account, client)| async move {
         match client {
             Err(trouble) => (account, Err(trouble)),
-            Ok(client) => {
+            Ok((client, limits)) => {
                 let listing = K::list(&client, target).await;
-                (account, listing.map(|listing| (client, listing)).map_err(|error| Trouble::from(&error)))
+                (account, listing.map(|listing| (client, limits, listing)).map_err(|error| Trouble::from(&error)))
             }
         }
     });
     let mut observation = Observation { target: target.id.to_owned(), ..Observation::nothing() };
-    let mut gone = BTreeSet::new();
+    let (mut gone, mut limited) = (BTreeSet::new(), BTreeMap::new());
     for (account, look) in join_all(looks).await {
         match look {
             Err(trouble) => drop(observation.troubles.insert(account, trouble)),
-            Ok((client, listing)) => {
+            Ok((client, limits, listing)) => {
+                limited.extend(limits.map(|trouble| (account.clone(), trouble)));
                 match listing {
                     Listing::TargetGone => drop(gone.insert(account.clone())),
                     Listing::Complete { rows, unknown } => {
@@ -208,6 +210,10 @@ pub(crate) async fn observe<K: AccessKind>(
         }
     }
     settle_gone(&mut observation, gone);
+    // These see the target, and take away: for whoever is to be granted something, they are of no use.
+    for (account, trouble) in limited {
+        observation.troubles.entry(account).or_insert(trouble);
+    }
     observation
 }
 

@@ -121,6 +121,10 @@ impl<K: AccessKind> Told<'_, K> {
             (Stand::Ended(End::NotYetValid(from)), Verdict::Ended) => {
                 say(Outcome::NotYetValid, self.not_yet_valid(index, *from))
             }
+            (Stand::Ended(End::Deleted), verdict) if !member.entry.retains() => {
+                let (outcome, message, request_id) = self.why_by(verdict, index, member);
+                (outcome, format!("{message}{}", way_out(outcome)), request_id)
+            }
             (Stand::Live | Stand::Frozen(_) | Stand::Ended(_), verdict) => self.why_by(verdict, index, member),
         }
     }
@@ -203,5 +207,18 @@ impl<K: AccessKind> Told<'_, K> {
     /// The value of the claim's Secret is to be set.
     fn sets_secret_of(&self, index: usize) -> bool {
         self.planned.plan.change.as_ref().is_some_and(|change| change.is_rotation() && change.supplier == Some(index))
+    }
+}
+
+/// What else can be done where nothing can be revoked.
+fn way_out(outcome: Outcome) -> &'static str {
+    let without_account = matches!(
+        outcome,
+        Outcome::AccountNotFound | Outcome::AccountNotReady | Outcome::SecretNotFound | Outcome::CredentialsRejected
+    );
+    if without_account {
+        "; or set deletionPolicy to Retain: the object goes, and its access stays in the cloud"
+    } else {
+        ""
     }
 }

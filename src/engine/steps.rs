@@ -1,5 +1,6 @@
 //! Carries out the Kubernetes steps of a plan, and writes how claims rest.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,9 +60,37 @@ impl<K: AccessKind> Pass<'_, K> {
             if patches.is_empty() {
                 return;
             }
+            let patches = self.protect_accounts(patches, principals).await;
             self.send(patches, principals).await;
         }
         debug!(group = %self.group, "steps are left for the next pass");
+    }
+
+    /// Before a claim counts as needing its account, the account is kept from vanishing. Where it cannot be, the claim waits.
+    async fn protect_accounts(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) -> Vec<Patch<K>> {
+        let begins = |patch: &Patch<K>| match &patch.effect {
+            Effect::Finalizers(finalizers) => finalizers.iter().any(|name| name == FINALIZER),
+            Effect::Status(_) => false,
+        };
+        let member = |patch: &Patch<K>| &principals[patch.principal].members[patch.member];
+        let beginning = patches.iter().filter(|patch| begins(patch));
+        let accounts: BTreeSet<_> = beginning.filter_map(|patch| member(patch).account().cloned()).collect();
+        let mut unprotected = BTreeSet::new();
+        for account in accounts {
+            if let Err(error) = self.engine.guard.protect(&account).await {
+                warn!(%account, error, "the account could not be kept from vanishing; nothing is granted through it now");
+                self.look.at(Some(Instant::now() + self.engine.settings.retry_after_refusal));
+                unprotected.insert(account);
+            }
+        }
+        let waits = |patch: &Patch<K>| {
+            begins(patch) && member(patch).account().is_some_and(|account| unprotected.contains(account))
+        };
+        let (waiting, ready): (Vec<_>, Vec<_>) = patches.into_iter().partition(waits);
+        for patch in waiting {
+            principals[patch.principal].members[patch.member].stale = true;
+        }
+        ready
     }
 
     /// Takes over what others changed meanwhile and nobody here relies on, so that a label does not hold up a grant.

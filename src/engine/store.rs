@@ -187,6 +187,11 @@ impl<O: AccessObject> Store<O> {
         inner.entries.values().filter(|(entry, _)| which(entry)).map(|(_, group)| group.clone()).collect()
     }
 
+    /// Of how many objects this is true.
+    pub(crate) fn count(&self, which: impl Fn(&Entry<O>) -> bool) -> usize {
+        self.lock().entries.values().filter(|(entry, _)| which(entry)).count()
+    }
+
     /// The objects of a group.
     pub(crate) fn group(&self, group: &Group) -> Vec<Arc<Entry<O>>> {
         let inner = self.lock();

@@ -15,8 +15,8 @@ use tracing::{error, info, warn};
 use super::accounts::Known;
 use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
-use super::{AccountChanged, Context, Engine};
-use crate::api::{CloudAccount, RELEASE};
+use super::{AccountUse, Context, Engine};
+use crate::api::{ACCOUNT_FINALIZER, CloudAccount, RELEASE};
 
 /// Looks that are asked for are gathered for so long, however often somebody asks: each costs the target its list.
 const REQUEST_WAIT: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ fn see<K: AccessKind>(engine: &Engine<K>, object: DeserializeGuard<K::Object>) {
 }
 
 /// Watches accounts, and tells every kind of a change. `known` is raised with the first complete list.
-pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountChanged], known: &signal::Sender<usize>) {
+pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountUse], known: &signal::Sender<usize>) {
     let events = watch::<CloudAccount>(&context.client, scope.as_deref());
     pin_mut!(events);
     let mut first = true;
@@ -92,8 +92,8 @@ pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountCh
         context.metrics.set_revocations_held(&key.namespace, &key.name, held);
         if context.accounts.set(key, account) {
             context.unmanaged.account_changed();
-            for changed in kinds {
-                changed(key);
+            for kind in kinds {
+                (kind.changed)(key);
             }
         }
     };
@@ -130,8 +130,11 @@ fn known_account(account: DeserializeGuard<CloudAccount>) -> (ObjectKey, Known) 
     let known = match account.0 {
         Ok(account) => {
             let released = account.metadata.annotations.as_ref().and_then(|it| it.get(RELEASE)).cloned();
+            let finalizers = account.metadata.finalizers.iter().flatten();
+            let guarded = finalizers.into_iter().any(|name| name == ACCOUNT_FINALIZER);
+            let deleting = account.metadata.deletion_timestamp.is_some();
             let status = Arc::new(account.status.unwrap_or_default());
-            Known::Spec { spec: Arc::new(account.spec), version, released, status }
+            Known::Spec { spec: Arc::new(account.spec), version, released, guarded, deleting, status }
         }
         Err(invalid) => Known::Undecodable(invalid.error),
     };

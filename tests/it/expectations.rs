@@ -67,6 +67,9 @@ impl Runner {
                 self.eventually(async |it: &Self| shows(&it.world.metrics().await?, expected)).await
             }
             ["expect", name, "never", "stalled"] => self.never_stalled(name).await,
+            ["expect", "account", name, "gone"] => {
+                self.eventually(async |it: &Self| it.account_is_gone(name).await).await
+            }
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
             ["expect", name, ..] => {
@@ -126,6 +129,12 @@ impl Runner {
     async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
         let object = self.get(name).await?;
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
+    }
+
+    async fn account_is_gone(&self, account: &str) -> Result<(), String> {
+        let (accounts, name) = self.find("CloudAccount", account)?;
+        let found = accounts.get_opt(name).await.map_err(|error| error.to_string())?;
+        found.map_or(Ok(()), |account| Err(format!("instead: {:?}", account.metadata)))
     }
 
     async fn account_status(&self, account: &str) -> Result<Value, String> {

@@ -42,6 +42,7 @@
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
+//! | `expect account NAME gone` | the account has left the API server |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |

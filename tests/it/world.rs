@@ -143,7 +143,7 @@ impl World {
             let (context, publisher) = operator.context(stop);
             let (known, accounts_known) = watch::channel(false);
             let tasks = kind_tasks::<K>(&context, accounts_known);
-            let accounts = watch_accounts(context, vec![tasks.account_changed], known);
+            let accounts = watch_accounts(context, vec![tasks.account_use], known);
             Box::pin(async move {
                 _ = tokio::join!(tasks.run, accounts, publisher);
             })

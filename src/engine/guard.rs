@@ -1,0 +1,108 @@
+//! Keeps accounts from vanishing while claims need them: without its credentials, nothing that was granted could be revoked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource};
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use super::AccountUse;
+use super::accounts::Accounts;
+use super::entry::ObjectKey;
+use crate::api::{ACCOUNT_FINALIZER, CloudAccount};
+
+/// How often accounts that are being deleted are looked at.
+const DELETING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Every so many times, all accounts are: one may be needed since before there was a guard.
+const ALL_EVERY: u32 = 30;
+
+/// An account is not let go for so long after a claim was about to need it: its object may not be known to need it yet.
+const CLAIM_WINDOW: Duration = Duration::from_secs(30);
+
+/// Keeps accounts from vanishing.
+pub(crate) struct Guard {
+    client: Client,
+    call_timeout: Duration,
+    /// Which accounts are known to carry the finalizer, and when a claim last was about to need each.
+    guarded: Mutex<BTreeMap<ObjectKey, Instant>>,
+}
+
+impl Guard {
+    pub(crate) fn new(client: Client, call_timeout: Duration) -> Self {
+        Self { client, call_timeout, guarded: Mutex::default() }
+    }
+
+    /// A claim is about to need the account, which cannot vanish any more when this returns.
+    pub(crate) async fn protect(&self, key: &ObjectKey) -> Result<(), String> {
+        let mut guarded = self.guarded.lock().await;
+        if !guarded.contains_key(key) {
+            self.set(key, true).await?;
+        }
+        guarded.insert(key.clone(), Instant::now());
+        Ok(())
+    }
+
+    /// Lets go accounts that are being deleted and that nobody needs any more, and guards those that somebody needs. Does not
+    /// return.
+    pub(crate) async fn watch_over(&self, accounts: &Accounts, kinds: &[AccountUse]) {
+        let mut round = 0_u32;
+        loop {
+            sleep(DELETING_INTERVAL).await;
+            round = round.wrapping_add(1);
+            let all = round.is_multiple_of(ALL_EVERY);
+            for (key, is_guarded, deleting) in accounts.guarded().into_iter().filter(|(.., deleting)| all || *deleting)
+            {
+                // Until every object is known, nobody knows that none needs the account.
+                let Some(needed) = kinds.iter().map(|kind| (kind.needs)(&key)).sum::<Option<usize>>() else { continue };
+                let done = match (needed > 0, is_guarded) {
+                    (true, false) if !deleting => self.protect(&key).await,
+                    (false, true) if deleting => self.release(&key).await,
+                    _ => Ok(()),
+                };
+                if let Err(error) = done {
+                    warn!(account = %key, error, "the finalizer of an account could not be set; it is tried again");
+                }
+            }
+        }
+    }
+
+    async fn release(&self, key: &ObjectKey) -> Result<(), String> {
+        let mut guarded = self.guarded.lock().await;
+        if guarded.get(key).is_some_and(|last| last.elapsed() < CLAIM_WINDOW) {
+            return Ok(());
+        }
+        guarded.remove(key);
+        self.set(key, false).await?;
+        info!(account = %key, "no object needs the account any more");
+        Ok(())
+    }
+
+    /// Adds or takes away our finalizer, and no other.
+    async fn set(&self, key: &ObjectKey, guard: bool) -> Result<(), String> {
+        let accounts: Api<CloudAccount> = Api::namespaced(self.client.clone(), &key.namespace);
+        let work = async {
+            let account = accounts.get(&key.name).await?;
+            let mut finalizers = account.meta().finalizers.clone().unwrap_or_default();
+            let is_guarded = finalizers.iter().any(|name| name == ACCOUNT_FINALIZER);
+            if is_guarded == guard {
+                return Ok(());
+            }
+            finalizers.retain(|name| name != ACCOUNT_FINALIZER);
+            finalizers.extend(guard.then(|| ACCOUNT_FINALIZER.to_owned()));
+            let version = &account.meta().resource_version;
+            let patch = Patch::Merge(json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}}));
+            accounts.patch(&key.name, &PatchParams::default(), &patch).await.map(drop)
+        };
+        match timeout(self.call_timeout, work).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(kube::Error::Api(status))) if !guard && status.code == 404 => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the API server did not answer in time".to_owned()),
+        }
+    }
+}
