@@ -86,14 +86,19 @@ impl Accounts {
         before.is_none_or(|before| !before.asks_the_same_as(&account))
     }
 
-    /// Every account that can be read, whether it carries our finalizer, and whether it is being deleted.
-    pub(crate) fn guarded(&self) -> Vec<(ObjectKey, bool, bool)> {
+    /// Every account that can be read, with its uid, whether it carries our finalizer, and whether it is being deleted.
+    pub(crate) fn guarded(&self) -> Vec<(ObjectKey, String, bool, bool)> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let readable = known.iter().filter_map(|(key, account)| match account {
-            Known::Spec { guarded, deleting, .. } => Some((key.clone(), *guarded, *deleting)),
+            Known::Spec { version, guarded, deleting, .. } => Some((key.clone(), uid_of(version), *guarded, *deleting)),
             Known::Undecodable(_) => None,
         });
         readable.collect()
+    }
+
+    /// The uid of an account; blank if it cannot be read.
+    pub(crate) fn uid(&self, key: &ObjectKey) -> String {
+        self.known(key).map(|(_, version)| uid_of(&version)).unwrap_or_default()
     }
 
     /// Why an account serves revocations, and nothing else.
@@ -229,6 +234,11 @@ impl Accounts {
             self.secrets.doubt(&secret).await;
         }
     }
+}
+
+/// The uid in a version of an account.
+fn uid_of(version: &str) -> String {
+    version.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// The Secret with an account's credentials: it is in the account's own namespace.

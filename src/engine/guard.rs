@@ -28,8 +28,8 @@ const CLAIM_WINDOW: Duration = Duration::from_secs(30);
 pub(crate) struct Guard {
     client: Client,
     call_timeout: Duration,
-    /// Which accounts are known to carry the finalizer, and when a claim last was about to need each.
-    guarded: Mutex<BTreeMap<ObjectKey, Instant>>,
+    /// Which accounts are known to carry the finalizer, by their uids, and when a claim last was about to need each.
+    guarded: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Guard {
@@ -38,12 +38,12 @@ impl Guard {
     }
 
     /// A claim is about to need the account, which cannot vanish any more when this returns.
-    pub(crate) async fn protect(&self, key: &ObjectKey) -> Result<(), String> {
+    pub(crate) async fn protect(&self, key: &ObjectKey, uid: &str) -> Result<(), String> {
         let mut guarded = self.guarded.lock().await;
-        if !guarded.contains_key(key) {
+        if !guarded.contains_key(uid) {
             self.set(key, true).await?;
         }
-        guarded.insert(key.clone(), Instant::now());
+        guarded.insert(uid.to_owned(), Instant::now());
         Ok(())
     }
 
@@ -55,13 +55,15 @@ impl Guard {
             sleep(DELETING_INTERVAL).await;
             round = round.wrapping_add(1);
             let all = round.is_multiple_of(ALL_EVERY);
-            for (key, is_guarded, deleting) in accounts.guarded().into_iter().filter(|(.., deleting)| all || *deleting)
-            {
+            for (key, uid, is_guarded, deleting) in accounts.guarded() {
+                if !(all || deleting) {
+                    continue;
+                }
                 // Until every object is known, nobody knows that none needs the account.
                 let Some(needed) = kinds.iter().map(|kind| (kind.needs)(&key)).sum::<Option<usize>>() else { continue };
                 let done = match (needed > 0, is_guarded) {
-                    (true, false) if !deleting => self.protect(&key).await,
-                    (false, true) if deleting => self.release(&key).await,
+                    (true, false) if !deleting => self.protect_anew(&key, &uid).await,
+                    (false, true) if deleting => self.release(&key, &uid).await,
                     _ => Ok(()),
                 };
                 if let Err(error) = done {
@@ -71,12 +73,18 @@ impl Guard {
         }
     }
 
-    async fn release(&self, key: &ObjectKey) -> Result<(), String> {
+    /// Somebody took the finalizer away, or there was none before.
+    async fn protect_anew(&self, key: &ObjectKey, uid: &str) -> Result<(), String> {
+        self.guarded.lock().await.remove(uid);
+        self.protect(key, uid).await
+    }
+
+    async fn release(&self, key: &ObjectKey, uid: &str) -> Result<(), String> {
         let mut guarded = self.guarded.lock().await;
-        if guarded.get(key).is_some_and(|last| last.elapsed() < CLAIM_WINDOW) {
+        if guarded.get(uid).is_some_and(|last| last.elapsed() < CLAIM_WINDOW) {
             return Ok(());
         }
-        guarded.remove(key);
+        guarded.remove(uid);
         self.set(key, false).await?;
         info!(account = %key, "no object needs the account any more");
         Ok(())

@@ -77,7 +77,8 @@ impl<K: AccessKind> Pass<'_, K> {
         let accounts: BTreeSet<_> = beginning.filter_map(|patch| member(patch).account().cloned()).collect();
         let mut unprotected = BTreeSet::new();
         for account in accounts {
-            if let Err(error) = self.engine.guard.protect(&account).await {
+            let uid = self.engine.accounts.uid(&account);
+            if let Err(error) = self.engine.guard.protect(&account, &uid).await {
                 warn!(%account, error, "the account could not be kept from vanishing; nothing is granted through it now");
                 self.look.at(Some(Instant::now() + self.engine.settings.retry_after_refusal));
                 unprotected.insert(account);
