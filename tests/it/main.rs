@@ -13,6 +13,7 @@ mod manifests;
 mod metrics;
 mod object_store;
 mod outcomes;
+mod policy;
 mod runner;
 mod scenarios;
 mod script;

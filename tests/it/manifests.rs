@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use cloud_access_operator::api::FINALIZER;
 use cloud_access_operator::app::crds;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn documents(path: &Path) -> Vec<Value> {
+pub fn documents(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let documents = text.split("\n---\n").filter(|document| !document.trim().is_empty());
     documents.map(|document| serde_saphyr::from_str(document).unwrap()).collect()
@@ -71,20 +72,52 @@ fn every_string_and_list_is_bounded_and_described_and_spec_has_no_default() {
 fn a_new_object_is_not_current_before_it_was_looked_at() {
     let crd = serde_json::to_value(&crds()[1]).unwrap();
     let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
-    assert_eq!(status["default"], serde_json::json!({"observedGeneration": -1}));
+    assert_eq!(status["default"], json!({"observedGeneration": -1}));
+}
+
+/// The operator's ClusterRole.
+pub fn operator_role() -> Value {
+    let mut roles = documents(&root().join("deploy/rbac.yaml")).into_iter();
+    let is_ours = |role: &Value| role["kind"] == "ClusterRole" && role["metadata"]["name"] == "cloud-access-operator";
+    roles.find(is_ours).unwrap()
 }
 
 #[test]
 fn the_operator_may_do_no_more_than_it_does() {
-    let roles = documents(&root().join("deploy/rbac.yaml"));
-    let role =
-        roles.iter().find(|role| role["kind"] == "ClusterRole" && role["metadata"]["name"] == "cloud-access-operator");
-    for rule in role.unwrap()["rules"].as_array().unwrap() {
+    for rule in operator_role()["rules"].as_array().unwrap() {
         assert!(!rule.to_string().contains('*'), "a wildcard: {rule}");
         if rule["resources"].to_string().contains("secrets") {
-            assert_eq!(rule["verbs"], serde_json::json!(["get"]), "Secrets are never listed, watched or written");
+            assert_eq!(rule["verbs"], json!(["get"]), "Secrets are never listed, watched or written");
         }
     }
+}
+
+#[test]
+fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_finalizer() {
+    let account = documents(&root().join("deploy/rbac.yaml")).remove(0);
+    let (namespace, name) = (&account["metadata"]["namespace"], &account["metadata"]["name"]);
+    let user = format!("system:serviceaccount:{}:{}", namespace.as_str().unwrap(), name.as_str().unwrap());
+    let policy = documents(&root().join("deploy/policy.yaml")).remove(0);
+    let condition = json!([{
+        "name": "by-the-operator", "expression": format!("request.userInfo.username == '{user}'")
+    }]);
+    assert_eq!(policy["spec"]["matchConditions"], condition);
+    assert_eq!(policy["spec"]["failurePolicy"], "Fail");
+    assert!(policy["spec"]["validations"].to_string().contains(&format!("name != '{FINALIZER}'")));
+}
+
+#[test]
+fn every_manifest_of_the_operator_is_in_the_kustomization() {
+    let kustomization = documents(&root().join("deploy/kustomization.yaml")).remove(0);
+    let mut listed: Vec<String> = serde_json::from_value(kustomization["resources"].clone()).unwrap();
+    let paths = fs::read_dir(root().join("deploy")).unwrap().map(|entry| entry.unwrap().path());
+    let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let names = manifests.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    let mut shipped: Vec<_> = names.filter(|name| name != "kustomization.yaml").collect();
+    shipped.push("../crds".to_owned());
+    listed.sort();
+    shipped.sort();
+    assert_eq!(listed, shipped);
 }
 
 #[test]

@@ -36,7 +36,13 @@ pub fn environment() -> PathBuf {
 
 /// A client that may do everything.
 pub async fn admin(environment: &Path) -> Client {
-    let kubeconfig = kube::config::Kubeconfig::read_from(environment.join("admin.kubeconfig")).unwrap();
+    client_of("admin", environment).await
+}
+
+/// A client that may do what this one may, such as `operator`.
+pub async fn client_of(persona: &str, environment: &Path) -> Client {
+    let kubeconfig = environment.join(format!("{persona}.kubeconfig"));
+    let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
     let options = kube::config::KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     Client::try_from(config).unwrap()
