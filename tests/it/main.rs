@@ -14,6 +14,7 @@ mod metrics;
 mod object_store;
 mod outcomes;
 mod policy;
+mod privileges;
 mod runner;
 mod scenarios;
 mod script;

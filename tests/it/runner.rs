@@ -8,6 +8,7 @@ use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 
+use crate::privileges::refusals;
 use crate::script::{Script, Step};
 use crate::world::World;
 
@@ -71,6 +72,10 @@ impl Runner {
     /// What holds at the end of every scenario, once its operator is gone.
     pub async fn end(&mut self) -> Result<(), Broken> {
         self.world.kill_operator();
+        let refused = refusals(&self.world.log().unwrap_or_default());
+        if !refused.is_empty() {
+            return Err(Broken(format!(" the operator was refused {refused:?}")));
+        }
         self.no_secret_leaked().await.map_err(|leak| Broken(format!(" {leak}")))
     }
 
@@ -150,7 +155,7 @@ impl Runner {
     }
 
     /// What a scenario leaves in a real API server.
-    async fn clean_up(&self) {
+    pub(crate) async fn clean_up(&self) {
         if self.world.is_pure() {
             return;
         }

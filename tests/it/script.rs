@@ -57,7 +57,7 @@
 //! `@word` stands for an id of 32 characters: the word, filled up with zeros.
 //!
 //! At the end of every scenario, no value of a Secret that it applied may be found in an object, an event or, in the real
-//! world, the operator's log, which tells everything there.
+//! world, the operator's log, which tells everything there; and in the real world the operator was refused nothing.
 
 /// One step of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
