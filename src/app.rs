@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tracing::{error, info};
 use crate::api::{self, CloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
+use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
 use crate::clouds::{HttpTransport, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
@@ -43,6 +44,25 @@ pub enum StartError {
     /// An `--allow-endpoint` is not one.
     #[error("--allow-endpoint is not an endpoint")]
     Endpoint(#[source] EndpointError),
+    /// There is no file where root certificates were to be, or it cannot be read.
+    #[error("--ca-bundle {} cannot be read: give the path of a file with certificates in PEM", .path.display())]
+    NoBundle {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
+    /// A file holds no root certificates, or broken ones.
+    #[error("--ca-bundle {} cannot be used", .path.display())]
+    Bundle {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RootsError,
+    },
+    /// The environment names a proxy in a way that is not understood.
+    #[error("HTTPS_PROXY or ALL_PROXY cannot be used")]
+    Proxy(#[source] ProxyError),
     /// The client for the clouds could not be made.
     #[error("the client for the clouds could not be made")]
     Transport(#[source] TransportError),
@@ -113,12 +133,12 @@ fn write_crds(directory: Option<&Path>) -> io::Result<()> {
 async fn operate(options: &RunOptions) -> Result<(), StartError> {
     // Fails only when a provider is installed already, which is then the one that is used.
     drop(rustls::crypto::ring::default_provider().install_default());
+    let network = network(options)?;
     let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
     // The engine has its own retries; the client's would hold up a pass for minutes.
     config.default_retry = false;
     let client = Client::try_from(config).map_err(StartError::Client)?;
-    let allowed = AllowedEndpoints::new(&options.allow_endpoints).map_err(StartError::Endpoint)?;
-    let transport = HttpTransport::new().map_err(StartError::Transport)?;
+    let transport = HttpTransport::new(&network).map_err(StartError::Transport)?;
     let metrics = Metrics::default();
     let address = options.metrics_address;
     let server = Server::bind(address, metrics.clone()).await;
@@ -131,7 +151,7 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         settings: settings(options),
         clock: Clock::system(),
         transport: Arc::new(transport),
-        allowed,
+        allowed: network.allowed,
         metrics,
     };
     info!(version = env!("CARGO_PKG_VERSION"), "cloud-access-operator starts");
@@ -147,6 +167,20 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     // Metrics are served until the last pass is done.
     select(pin!(join(operator.run(stopped), order)), pin!(server.run())).await;
     Ok(())
+}
+
+/// How the clouds are reached, from the flags and the environment.
+fn network(options: &RunOptions) -> Result<Network, StartError> {
+    let allowed = AllowedEndpoints::new(&options.allow_endpoints).map_err(StartError::Endpoint)?;
+    let proxy = Proxy::from_environment().map_err(StartError::Proxy)?;
+    let roots = options.ca_bundle.as_deref().map(roots).transpose()?.unwrap_or_default();
+    Ok(Network { allowed, roots, proxy })
+}
+
+/// The root certificates in a file.
+fn roots(path: &Path) -> Result<Roots, StartError> {
+    let bundle = fs::read(path).map_err(|source| StartError::NoBundle { path: path.to_owned(), source })?;
+    Roots::from_pem(&bundle).map_err(|source| StartError::Bundle { path: path.to_owned(), source })
 }
 
 /// The engine's settings, from the flags.

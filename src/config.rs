@@ -39,9 +39,14 @@ pub struct RunOptions {
     pub watch_namespaces: Vec<String>,
 
     /// Accounts may name this endpoint, besides the vendors' own domains: `https://host`, or on loopback
-    /// `http://127.0.0.1:port`. Can be given several times.
+    /// `http://127.0.0.1:port`. The host may have public addresses; for others say which:
+    /// `https://host=10.0.0.0/8`, more ranges after a `+`. Can be given several times.
     #[arg(long = "allow-endpoint", env = "ALLOW_ENDPOINTS", value_delimiter = ',')]
     pub allow_endpoints: Vec<String>,
+
+    /// A file with root certificates in PEM, trusted besides the machine's own when clouds are reached.
+    #[arg(long, env = "CA_BUNDLE")]
+    pub ca_bundle: Option<PathBuf>,
 
     /// How often a target is looked at when nothing happens, to repair what was changed by hand.
     #[arg(long, env = "DRIFT_INTERVAL", default_value = "5m", value_parser = duration)]

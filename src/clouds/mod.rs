@@ -3,6 +3,8 @@
 //! | module | what for |
 //! | --- | --- |
 //! | [`endpoint`] | which hosts credentials may be sent to |
+//! | `address`, `resolver` | which addresses those hosts may have |
+//! | [`network`] | root certificates and the proxy |
 //! | [`transport`](Transport) | one HTTP exchange, with limits; tests replace it |
 //! | `caller` | how an account makes a call, whoever its vendor |
 //! | `gate` | keeps bad credentials from being tried again and again |
@@ -26,7 +28,9 @@
 pub mod alibaba;
 pub mod endpoint;
 pub mod huawei;
+pub mod network;
 
+mod address;
 mod batch;
 mod budget;
 mod caller;
@@ -34,6 +38,7 @@ mod error;
 mod gate;
 mod reaction;
 mod redact;
+mod resolver;
 #[cfg(test)]
 mod script;
 mod signature;

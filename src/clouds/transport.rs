@@ -1,5 +1,6 @@
 //! One HTTP exchange, with limits on time and size; the seam at which tests replace the network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -7,7 +8,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::uri::Scheme;
 
-use super::endpoint;
+use super::endpoint::{self, AllowedEndpoints};
+use super::network::Network;
+use super::resolver::{self, Guard, Lookup, Rules};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +28,7 @@ pub trait Transport: Send + Sync {
 /// Why there is no answer. Messages hold neither URL nor header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// No connection could be made: name, route, port or certificate.
+    /// No connection could be made: name, address, route, port or certificate.
     #[error("cannot connect: {0}")]
     Connect(String),
     /// There was no complete answer in time.
@@ -42,13 +45,15 @@ pub enum TransportError {
     Refused(&'static str),
 }
 
-/// The network: TLS by `rustls` with `ring`, no redirects, no cookies, no retries. Through a proxy if the environment names
-/// one, but for this machine.
+/// The network: TLS by `rustls` with `ring`, no redirects, no cookies, no retries, to the addresses that its hosts may have.
+/// Through the proxy if there is one, but for this machine.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
     /// For what goes in the clear, which no proxy is to see.
     loopback: reqwest::Client,
+    /// For hosts that are addresses, which no resolver is asked for.
+    allowed: AllowedEndpoints,
 }
 
 impl HttpTransport {
@@ -57,22 +62,37 @@ impl HttpTransport {
     /// # Errors
     ///
     /// [`TransportError::Connect`] if TLS cannot be set up, as when the machine has no root certificates.
-    pub fn new() -> Result<Self, TransportError> {
+    pub fn new(network: &Network) -> Result<Self, TransportError> {
+        Self::with_lookup(network, &resolver::system())
+    }
+
+    fn with_lookup(network: &Network, lookup: &Lookup) -> Result<Self, TransportError> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // An error means that another thread has just installed one, which serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let builder = || {
+        let builder = |rules| {
             reqwest::Client::builder()
+                .no_proxy()
+                .dns_resolver(Guard::new(Arc::clone(lookup), rules))
+                .tls_certs_merge(network.roots.certificates.clone())
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(EXCHANGE_TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)
         };
-        let client = builder().build().map_err(explain)?;
-        let loopback = builder().no_proxy().build().map_err(explain)?;
-        Ok(Self { client, loopback })
+        let allowed = network.allowed.clone();
+        let mut client = builder(Rules::Allowed {
+            allowed: allowed.clone(),
+            proxy: network.proxy.as_ref().map(|proxy| proxy.host.clone()),
+        });
+        if let Some(proxy) = &network.proxy {
+            client = client.proxy(proxy.rule().map_err(explain)?);
+        }
+        let client = client.build().map_err(explain)?;
+        let loopback = builder(Rules::Loopback).build().map_err(explain)?;
+        Ok(Self { client, loopback, allowed })
     }
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
@@ -82,6 +102,12 @@ impl HttpTransport {
             return Err(TransportError::Refused("only https leaves this machine"));
         }
         let request = reqwest::Request::try_from(request).map_err(explain)?;
+        // Looked at as the client reads it, to whom `2130706433` is an address, too.
+        let host = request.url().host_str().unwrap_or_default();
+        if encrypted && let Some(address) = endpoint::address_of(host) {
+            let permitted = self.allowed.permitted(host, [address]);
+            permitted.map_err(|error| TransportError::Connect(error.to_string()))?;
+        }
         let client = if encrypted { &self.client } else { &self.loopback };
         let mut response = client.execute(request).await.map_err(explain)?;
         let mut body = BytesMut::new();
@@ -128,85 +154,9 @@ fn explain(error: reqwest::Error) -> TransportError {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::StatusCode;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+#[path = "transport_tests.rs"]
+mod tests;
 
-    use super::*;
-
-    /// Sends one request to a server that gives these bytes for an answer, and closes.
-    async fn against(bytes: Vec<u8>) -> (Result<http::Response<Bytes>, TransportError>, String) {
-        let Ok(listener) = TcpListener::bind("127.0.0.1:0").await else { panic!("no loopback") };
-        let Ok(address) = listener.local_addr() else { panic!("no address") };
-        let server = async {
-            let Ok((mut stream, _)) = listener.accept().await else {
-                return String::new();
-            };
-            let mut request = vec![0; 4096];
-            let read = stream.read(&mut request).await.unwrap_or_default();
-            // The client may hang up before it has read all.
-            let _ = stream.write_all(&bytes).await;
-            let _ = stream.shutdown().await;
-            String::from_utf8_lossy(&request[..read]).into_owned()
-        };
-        let uri = format!("http://{address}/path?secret=1");
-        tokio::join!(send(&uri), server)
-    }
-
-    async fn send(uri: &str) -> Result<http::Response<Bytes>, TransportError> {
-        let request = http::Request::get(uri).header("x-test", "1").body(Bytes::new());
-        HttpTransport::new()?.send(request.unwrap_or_default()).await
-    }
-
-    #[tokio::test]
-    async fn a_request_goes_out_as_it_is_and_the_answer_comes_back_whatever_its_status() {
-        let (answer, request) =
-            against(b"HTTP/1.1 404 No\r\nx-request-id: r1\r\ncontent-length: 2\r\n\r\nhi".to_vec()).await;
-        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer.headers()["x-request-id"], "r1");
-        assert_eq!(answer.body(), "hi");
-        assert!(request.starts_with("GET /path?secret=1 HTTP/1.1\r\n"), "{request}");
-        assert!(request.to_lowercase().contains("\r\nhost: 127.0.0.1:"), "{request}");
-    }
-
-    #[tokio::test]
-    async fn a_redirect_is_not_followed() {
-        let (answer, _) =
-            against(b"HTTP/1.1 302 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
-        assert_eq!(answer.map(|answer| answer.status()), Ok(StatusCode::FOUND));
-    }
-
-    #[tokio::test]
-    async fn a_body_that_is_too_large_is_not_kept_whether_its_length_is_told_or_not() {
-        for head in ["content-length: 10485760\r\n", "connection: close\r\n"] {
-            let mut bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n").into_bytes();
-            bytes.resize(bytes.len() + 10_485_760, b' ');
-            let (answer, _) = against(bytes).await;
-            assert_eq!(answer.err(), Some(TransportError::TooLarge(BODY_LIMIT)), "{head}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_that_ends_early_is_no_answer() {
-        let (answer, _) = against(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}".to_vec()).await;
-        let Err(TransportError::Interrupted(reason)) = answer else { panic!("{answer:?}") };
-        assert!(!reason.contains("secret"), "{reason}");
-    }
-
-    #[tokio::test]
-    async fn a_closed_port_is_told_apart_and_no_url_shows() {
-        let Err(error @ TransportError::Connect(_)) = send("http://127.0.0.1:1/path?secret=1").await else {
-            panic!("connected")
-        };
-        assert!(!error.to_string().contains("secret"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn nothing_leaves_this_machine_in_the_clear() {
-        for uri in ["http://example.com/", "http://127.0.0.1.example.com/", "http://10.0.0.1/"] {
-            assert!(matches!(send(uri).await, Err(TransportError::Refused(_))), "{uri}");
-        }
-    }
-}
+#[cfg(test)]
+#[path = "reach_tests.rs"]
+mod reach_tests;

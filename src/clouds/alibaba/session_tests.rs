@@ -251,7 +251,8 @@ async fn a_password_in_a_url_never_leaves_this_machine_in_the_clear() {
         assert!(AllowedEndpoints::new([entry]).is_err(), "{entry}");
         assert!(AllowedEndpoints::default().check(entry).is_err(), "{entry}");
         let request = Request::get(format!("{entry}/?User.1.Password=Pa5s-w0rd")).body(Bytes::new());
-        let transport = crate::clouds::HttpTransport::new().unwrap_or_else(|error| panic!("{error}"));
+        let transport = crate::clouds::HttpTransport::new(&crate::clouds::network::Network::default())
+            .unwrap_or_else(|error| panic!("{error}"));
         let result = transport.send(request.unwrap_or_default()).await;
         let Err(error @ crate::clouds::TransportError::Refused(_)) = result else { panic!("{result:?}") };
         assert!(!error.to_string().contains("Pa5s"), "{error}");
