@@ -18,6 +18,7 @@ mod privileges;
 mod runner;
 mod scenarios;
 mod script;
+mod start;
 mod switches;
 mod wire;
 mod world;
