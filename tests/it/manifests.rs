@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cloud_access_operator::api::FINALIZER;
+use cloud_access_operator::api::{ACCOUNT_FINALIZER, FINALIZER};
 use cloud_access_operator::app::crds;
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ fn the_operator_may_do_no_more_than_it_does() {
 }
 
 #[test]
-fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_finalizer() {
+fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_finalizers() {
     let account = documents(&root().join("deploy/rbac.yaml")).remove(0);
     let (namespace, name) = (&account["metadata"]["namespace"], &account["metadata"]["name"]);
     let user = format!("system:serviceaccount:{}:{}", namespace.as_str().unwrap(), name.as_str().unwrap());
@@ -103,7 +103,7 @@ fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_final
     }]);
     assert_eq!(policy["spec"]["matchConditions"], condition);
     assert_eq!(policy["spec"]["failurePolicy"], "Fail");
-    assert!(policy["spec"]["validations"].to_string().contains(&format!("name != '{FINALIZER}'")));
+    assert!(policy["spec"]["validations"].to_string().contains(&format!("['{FINALIZER}', '{ACCOUNT_FINALIZER}']")));
 }
 
 #[test]
