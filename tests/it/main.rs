@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start servers and read their environment")]
 
 mod admission;
+mod cloud;
 mod contained;
 mod cost;
 mod docs;
