@@ -69,6 +69,16 @@ impl Known {
     }
 }
 
+/// What keeps an account, and whether it is to go.
+pub(crate) struct Hold {
+    pub(crate) key: ObjectKey,
+    pub(crate) uid: String,
+    /// It carries our finalizer.
+    pub(crate) guarded: bool,
+    /// It is being deleted.
+    pub(crate) deleting: bool,
+}
+
 impl Accounts {
     pub(crate) fn new(resolve: ResolveAccount, secrets: Arc<Secrets>) -> Self {
         Self { resolve, secrets, known: Mutex::new(BTreeMap::new()), connections: Mutex::new(HashMap::new()) }
@@ -86,11 +96,13 @@ impl Accounts {
         before.is_none_or(|before| !before.asks_the_same_as(&account))
     }
 
-    /// Every account that can be read, with its uid, whether it carries our finalizer, and whether it is being deleted.
-    pub(crate) fn guarded(&self) -> Vec<(ObjectKey, String, bool, bool)> {
+    /// What keeps each account that can be read.
+    pub(crate) fn holds(&self) -> Vec<Hold> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let readable = known.iter().filter_map(|(key, account)| match account {
-            Known::Spec { version, guarded, deleting, .. } => Some((key.clone(), uid_of(version), *guarded, *deleting)),
+            Known::Spec { version, guarded, deleting, .. } => {
+                Some(Hold { key: key.clone(), uid: uid_of(version), guarded: *guarded, deleting: *deleting })
+            }
             Known::Undecodable(_) => None,
         });
         readable.collect()

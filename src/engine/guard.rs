@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::AccountUse;
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Hold};
 use super::entry::ObjectKey;
 use crate::api::{ACCOUNT_FINALIZER, CloudAccount};
 
@@ -55,13 +55,13 @@ impl Guard {
             sleep(DELETING_INTERVAL).await;
             round = round.wrapping_add(1);
             let all = round.is_multiple_of(ALL_EVERY);
-            for (key, uid, is_guarded, deleting) in accounts.guarded() {
+            for Hold { key, uid, guarded, deleting } in accounts.holds() {
                 if !(all || deleting) {
                     continue;
                 }
                 // Until every object is known, nobody knows that none needs the account.
                 let Some(needed) = kinds.iter().map(|kind| (kind.needs)(&key)).sum::<Option<usize>>() else { continue };
-                let done = match (needed > 0, is_guarded) {
+                let done = match (needed > 0, guarded) {
                     (true, false) if !deleting => self.protect_anew(&key, &uid).await,
                     (false, true) if deleting => self.release(&key, &uid).await,
                     _ => Ok(()),

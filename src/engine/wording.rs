@@ -6,7 +6,7 @@ use super::kind::AccessKind;
 use super::parts::loses;
 use super::report::Told;
 use super::standing::{End, Stand};
-use crate::plan::{Access, Change, ClaimState, Observed, Plan, Verdict};
+use crate::plan::{Access, Change, ClaimState, Observed, Plan, Standing, Verdict};
 
 impl<K: AccessKind> Told<'_, K> {
     pub(super) fn place(&self) -> String {
@@ -184,10 +184,10 @@ impl<K: AccessKind> Told<'_, K> {
             return vec![format!("would wait: {}", self.occupied())];
         }
         let Some(change) = &plan.change else { return Vec::new() };
-        let state = &self.planned.states[index];
-        let foreign = if state.adopt { self.foreign() } else { Access::new() };
-        let mut would =
-            self.changes(&(&change.added() & &state.wanted), &(&change.removed() & &(&state.owned | &foreign)));
+        let mut states = self.planned.states.clone();
+        states[index].mode = Standing::Live;
+        let granted = &change.added() & &states[index].wanted;
+        let mut would = self.changes(&granted, &loses(&states, index, &change.removed()));
         if change.is_rotation() && change.supplier == Some(index) {
             would.push(format!("would set what the Secret holds for {} on {}", self.principal.name, self.place()));
         }
@@ -199,12 +199,6 @@ impl<K: AccessKind> Told<'_, K> {
         let grant = (!added.is_empty()).then(|| format!("would grant {} to {name} on {place}", words(added)));
         let revoke = (!removed.is_empty()).then(|| format!("would revoke {} from {name} on {place}", words(removed)));
         grant.into_iter().chain(revoke).collect()
-    }
-
-    /// What the cloud shows and nobody of ours owns.
-    fn foreign(&self) -> Access {
-        let owned: Access = self.planned.states.iter().flat_map(|state| &state.owned).cloned().collect();
-        &self.shown().map(|(shown, _)| shown).unwrap_or_default() - &owned
     }
 }
 
