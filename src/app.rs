@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::api::{self, CloudAccount};
+use crate::api::{self, CloudAccount, ClusterCloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
@@ -110,6 +110,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ($($kind:ty),*) => {
             vec![
                 api::crd::crd::<CloudAccount>(),
+                api::crd::crd::<ClusterCloudAccount>(),
                 $(api::crd::crd::<<$kind as engine::AccessKind>::Object>()),*
             ]
         };
@@ -137,6 +138,7 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
     // The engine has its own retries; the client's would hold up a pass for minutes.
     config.default_retry = false;
+    let own_namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).map_err(StartError::Client)?;
     let transport = HttpTransport::new(&network).map_err(StartError::Transport)?;
     let metrics = Metrics::default();
@@ -148,7 +150,7 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Process)?;
     let operator = Operator {
         client,
-        settings: settings(options),
+        settings: settings(options, own_namespace),
         clock: Clock::system(),
         transport: Arc::new(transport),
         allowed: network.allowed,
@@ -184,8 +186,9 @@ fn roots(path: &Path) -> Result<Roots, StartError> {
 }
 
 /// The engine's settings, from the flags.
-fn settings(options: &RunOptions) -> Settings {
+fn settings(options: &RunOptions, own_namespace: String) -> Settings {
     Settings {
+        own_namespace,
         namespaces: options.watch_namespaces.clone(),
         drift_interval: options.drift_interval,
         in_flight_window: options.in_flight_window,

@@ -38,6 +38,11 @@ pub struct RunOptions {
     #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
 
+    /// The operator's own namespace, where ClusterCloudAccounts have their Secrets. Without it: that of the pod, or of the
+    /// kubeconfig's context.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: Option<String>,
+
     /// Accounts may name this endpoint, besides the vendors' own domains: `https://host`, or on loopback
     /// `http://127.0.0.1:port`. The host may have public addresses; for others say which:
     /// `https://host=10.0.0.0/8`, more ranges after a `+`. Can be given several times.

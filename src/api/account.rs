@@ -24,6 +24,8 @@ pub struct AccountRef {
 pub enum AccountKind {
     /// A CloudAccount in the namespace of the object that names it.
     CloudAccount,
+    /// A ClusterCloudAccount, whose rules say who may ask for what.
+    ClusterCloudAccount,
 }
 
 /// How to reach one cloud account. Access objects in the same namespace name it in `accountRef`.
@@ -141,7 +143,7 @@ pub struct HuaweiEndpoints {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HuaweiCredentials {
-    /// A Secret in the same namespace. It holds either `access-key-id` and `secret-access-key` (and `security-token` for
+    /// A Secret in the same namespace; for a ClusterCloudAccount in that of the operator. It holds either `access-key-id` and `secret-access-key` (and `security-token` for
     /// a temporary key), or `domain-name`, `user-name` and `password` of an IAM user.
     pub secret_ref: SecretName,
 }
@@ -186,7 +188,7 @@ pub enum EhpcApiVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlibabaCredentials {
-    /// A Secret in the same namespace. It holds `access-key-id` and `secret-access-key` of a RAM user, and
+    /// A Secret in the same namespace; for a ClusterCloudAccount in that of the operator. It holds `access-key-id` and `secret-access-key` of a RAM user, and
     /// `security-token` for a temporary key.
     pub secret_ref: SecretName,
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod account_status;
+mod cluster_account;
 mod condition;
 pub mod crd;
 mod duration;
@@ -13,6 +14,10 @@ pub use account::{
     HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, RevocationLimit, SecretKeyRef, SecretName,
 };
 pub use account_status::{CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged};
+pub use cluster_account::{
+    AccessRule, ClusterCloudAccount, ClusterCloudAccountSpec, LabelExpression, LabelOperator, NamespaceSelector,
+    RiskyPolicy,
+};
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;
 pub(crate) use spec::parse_time;

@@ -67,8 +67,8 @@ macro_rules! access_object {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.validFrom) || !has(self.validUntil) || self.validFrom < self.validUntil").message("validFrom must be before validUntil"))]
 pub struct CommonSpec {
-    /// The account through which the cloud is reached, in the namespace of this object. Cannot be changed: delete this
-    /// object and create another.
+    /// The account through which the cloud is reached: a CloudAccount in the namespace of this object, or a
+    /// ClusterCloudAccount. Cannot be changed: delete this object and create another.
     #[x_kube(validation = Rule::new("self == oldSelf").message("accountRef cannot be changed: delete this object and create another"))]
     pub account_ref: AccountRef,
 

@@ -49,6 +49,11 @@ pub struct AccessStatus {
     #[schemars(length(max = 8), inner(length(max = 2048), regex(pattern = r"^[^\x00]+$")))]
     pub plan: Vec<String>,
 
+    /// When access was first granted for this object. A maxDuration of its ClusterCloudAccount counts from here at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = r"^[0-9T:.Z+-]+$"))]
+    pub granted_at: Option<Timestamp>,
+
     /// The validUntil that has passed. Whatever the clock says later, the object stays expired until validUntil is set to a
     /// later time than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::entry::{ObjectKey, shorten};
+use super::policy::Policy;
 use super::problem::Problem;
 use super::secrets::{SecretData, Secrets};
-use crate::api::{CloudAccountSpec, CloudAccountStatus, Unmanaged};
+use super::tenants::{Labels, Tenants};
+use crate::api::{AccountKind, CloudAccountSpec, CloudAccountStatus, Unmanaged};
 use crate::clouds::Account;
 use crate::plan::Outcome;
 
@@ -26,8 +28,21 @@ pub(crate) struct Connection {
 pub(crate) struct Accounts {
     resolve: ResolveAccount,
     secrets: Arc<Secrets>,
+    tenants: Arc<Tenants>,
+    /// Where ClusterCloudAccounts have their Secrets.
+    own_namespace: String,
     known: Mutex<BTreeMap<ObjectKey, Known>>,
+    /// Why ClusterCloudAccounts could never be listed.
+    unlisted: Mutex<Option<String>>,
     connections: Mutex<HashMap<ObjectKey, Connection>>,
+}
+
+/// Who may ask an account for what, for objects of one namespace.
+pub(crate) enum Permission {
+    /// Whoever may create an object in the namespace of the account.
+    Any,
+    /// Whom the policy allows it, by the labels of the namespace.
+    By(Arc<Policy>, Labels),
 }
 
 /// An account object as the watch shows it.
@@ -36,6 +51,8 @@ pub(crate) enum Known {
     /// Its spec, a version that differs whenever the spec does or another release of what it holds back, and its status.
     Spec {
         spec: Arc<CloudAccountSpec>,
+        /// Who may ask it for what, of a ClusterCloudAccount.
+        policy: Option<Arc<Policy>>,
         version: String,
         released: Option<String>,
         /// It carries our finalizer.
@@ -46,6 +63,13 @@ pub(crate) enum Known {
     },
     /// It cannot be decoded.
     Undecodable(String),
+}
+
+/// An account object that can be read.
+struct Readable {
+    spec: Arc<CloudAccountSpec>,
+    policy: Option<Arc<Policy>>,
+    version: String,
 }
 
 impl Known {
@@ -80,8 +104,29 @@ pub(crate) struct Hold {
 }
 
 impl Accounts {
-    pub(crate) fn new(resolve: ResolveAccount, secrets: Arc<Secrets>) -> Self {
-        Self { resolve, secrets, known: Mutex::new(BTreeMap::new()), connections: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(
+        resolve: ResolveAccount,
+        secrets: Arc<Secrets>,
+        tenants: Arc<Tenants>,
+        own_namespace: String,
+    ) -> Self {
+        let (known, connections) = (Mutex::default(), Mutex::default());
+        Self { resolve, secrets, tenants, own_namespace, known, unlisted: Mutex::default(), connections }
+    }
+
+    /// ClusterCloudAccounts could not be listed, or can be.
+    pub(crate) fn set_no_cluster_accounts(&self, why: Option<String>) {
+        *self.unlisted.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Who may ask the account for what, for objects of a namespace; or why that is not known.
+    pub(crate) fn permission(&self, key: &ObjectKey, namespace: &str) -> Result<Permission, Problem> {
+        if key.account_kind() == AccountKind::CloudAccount {
+            return Ok(Permission::Any);
+        }
+        let policy = self.known(key)?.policy;
+        let policy = policy.ok_or_else(|| Problem::not_ready(format!("{} has no rules", key.account())))?;
+        Ok(Permission::By(policy, self.tenants.labels(namespace)?))
     }
 
     /// What the watch shows of an account object; `None` when it is gone, and with it its credentials. Returns whether
@@ -110,7 +155,7 @@ impl Accounts {
 
     /// The uid of an account; blank if it cannot be read.
     pub(crate) fn uid(&self, key: &ObjectKey) -> String {
-        self.known(key).map(|(_, version)| uid_of(&version)).unwrap_or_default()
+        self.known(key).map(|known| uid_of(&known.version)).unwrap_or_default()
     }
 
     /// Why an account serves revocations, and nothing else.
@@ -119,15 +164,15 @@ impl Accounts {
         let deleting = matches!(known.get(key), Some(Known::Spec { deleting: true, .. }));
         deleting.then(|| {
             Problem::not_ready(format!(
-                "CloudAccount {} is being deleted: what was granted through it can still be revoked, and nothing be granted",
-                key.name
+                "{} is being deleted: what was granted through it can still be revoked, and nothing be granted",
+                key.account()
             ))
         })
     }
 
     /// The account may hold back revocations.
     pub(crate) fn limits_revocations(&self, key: &ObjectKey) -> bool {
-        self.known(key).is_ok_and(|(spec, _)| spec.revocation_limit.is_some())
+        self.known(key).is_ok_and(|known| known.spec.revocation_limit.is_some())
     }
 
     /// What an account's status says of targets with access that nobody answers for; `None` if the account cannot be read.
@@ -172,49 +217,75 @@ impl Accounts {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().any(|(key, account)| match account {
             Known::Spec { spec, .. } => {
-                key.namespace == secret.namespace && spec.secret() == Some(secret.name.as_str())
+                self.secret_namespace(key) == secret.namespace && spec.secret() == Some(secret.name.as_str())
             }
             Known::Undecodable(_) => false,
         })
     }
 
-    fn known(&self, key: &ObjectKey) -> Result<(Arc<CloudAccountSpec>, String), Problem> {
+    fn known(&self, key: &ObjectKey) -> Result<Readable, Problem> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(key) {
-            Some(Known::Spec { spec, version, .. }) => Ok((Arc::clone(spec), version.clone())),
+            Some(Known::Spec { spec, policy, version, .. }) => {
+                Ok(Readable { spec: Arc::clone(spec), policy: policy.clone(), version: version.clone() })
+            }
             Some(Known::Undecodable(error)) => Err(Problem::not_ready(format!(
-                "this version of the operator cannot read CloudAccount {}: {}",
-                key.name,
+                "this version of the operator cannot read {}: {}",
+                key.account(),
                 shorten(error)
             ))),
-            None => Err(Problem::new(
-                Outcome::AccountNotFound,
-                format!(
-                    "there is no CloudAccount {} in namespace {}: create it, or delete this object and name another",
-                    key.name, key.namespace
-                ),
-            )),
+            None => Err(self.missing(key)),
+        }
+    }
+
+    /// Why there is no such account.
+    fn missing(&self, key: &ObjectKey) -> Problem {
+        let place = match key.account_kind() {
+            AccountKind::CloudAccount => format!(" in namespace {}", key.namespace),
+            AccountKind::ClusterCloudAccount => {
+                let unreadable = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(why) = &*unreadable {
+                    return Problem::not_ready(format!("the operator cannot list ClusterCloudAccounts: {why}"));
+                }
+                String::new()
+            }
+        };
+        let message =
+            format!("there is no {}{place}: create it, or delete this object and name another", key.account());
+        Problem::new(Outcome::AccountNotFound, message)
+    }
+
+    /// The Secret with an account's credentials.
+    fn secret_of(&self, key: &ObjectKey, spec: &CloudAccountSpec) -> Result<ObjectKey, Problem> {
+        let name = spec.secret().ok_or_else(|| Problem::not_ready(format!("{} names no Secret", key.account())))?;
+        Ok(ObjectKey { namespace: self.secret_namespace(key).to_owned(), name: name.to_owned() })
+    }
+
+    /// Where an account has its Secret: in its own namespace, or in the operator's if it has none.
+    fn secret_namespace<'a>(&'a self, key: &'a ObjectKey) -> &'a str {
+        match key.account_kind() {
+            AccountKind::CloudAccount => &key.namespace,
+            AccountKind::ClusterCloudAccount => &self.own_namespace,
         }
     }
 
     /// What the cloud sees of an account: vendor, region and project.
     pub(crate) fn realm(&self, key: &ObjectKey) -> Result<String, Problem> {
-        let (spec, _) = self.known(key)?;
-        spec.realm().ok_or_else(|| Problem::not_ready(format!("CloudAccount {} names no vendor", key.name)))
+        let known = self.known(key)?;
+        known.spec.realm().ok_or_else(|| Problem::not_ready(format!("{} names no vendor", key.account())))
     }
 
     /// How often targets of this account are looked at when nothing happens, if it says so itself.
     pub(crate) fn drift_interval(&self, key: &ObjectKey) -> Option<Duration> {
-        let (spec, _) = self.known(key).ok()?;
-        spec.drift_interval()
+        self.known(key).ok()?.spec.drift_interval()
     }
 
     /// A connection to the account: the one there is, unless the account object or its Secret has changed. With a problem, it
     /// serves revocations and nothing else: the account is being deleted, or its Secret went first.
     pub(crate) async fn connect(&self, key: &ObjectKey) -> Result<(Connection, Option<Problem>), Problem> {
-        let (spec, version) = self.known(key)?;
-        let secret = secret_of(key, &spec)?;
-        let secret = self.secrets.get(&secret, &format!("CloudAccount {}", key.name)).await;
+        let Readable { spec, version, .. } = self.known(key)?;
+        let secret = self.secret_of(key, &spec)?;
+        let secret = self.secrets.get(&secret, &key.account()).await;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let last_good = connections.get(key).filter(|last| last.version.starts_with(&format!("{version} "))).cloned();
         if let (Some(last), Err(problem)) = (last_good, &secret)
@@ -241,7 +312,7 @@ impl Accounts {
 
     /// The cloud refused the account's credentials: its Secret is read again before the next call.
     pub(crate) async fn doubt(&self, key: &ObjectKey) {
-        let secret = self.known(key).and_then(|(spec, _)| secret_of(key, &spec));
+        let secret = self.known(key).and_then(|known| self.secret_of(key, &known.spec));
         if let Ok(secret) = secret {
             self.secrets.doubt(&secret).await;
         }
@@ -251,10 +322,4 @@ impl Accounts {
 /// The uid in a version of an account.
 fn uid_of(version: &str) -> String {
     version.split(' ').next().unwrap_or_default().to_owned()
-}
-
-/// The Secret with an account's credentials: it is in the account's own namespace.
-fn secret_of(key: &ObjectKey, spec: &CloudAccountSpec) -> Result<ObjectKey, Problem> {
-    let name = spec.secret().ok_or_else(|| Problem::not_ready(format!("CloudAccount {} names no Secret", key.name)))?;
-    Ok(ObjectKey { namespace: key.namespace.clone(), name: name.to_owned() })
 }

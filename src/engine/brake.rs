@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::EventType;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::account_objects::{AnyAccount, accounts_like, resource_of};
 use super::changes::Write;
 use super::entry::ObjectKey;
 use super::events::Events;
@@ -25,7 +26,7 @@ use super::pass::Pass;
 use super::reaction::Trouble;
 use super::steps::instant_of;
 use super::wording::words;
-use crate::api::{CloudAccount, RELEASE};
+use crate::api::RELEASE;
 use crate::plan::Access;
 
 /// What could not be listed is asked for again so soon: the list is full, or one that was released is being worked off.
@@ -51,7 +52,7 @@ impl Brake {
     /// What goes now. It is counted, and what does not is listed, when this returns.
     async fn ask(&self, key: &ObjectKey, question: &Question<'_>) -> Result<Answer, String> {
         let _one_at_a_time = self.asking.lock().await;
-        let accounts: Api<CloudAccount> = Api::namespaced(self.client.clone(), &key.namespace);
+        let accounts = accounts_like(&self.client, key);
         for _ in 0..MOST_TRIES {
             let account = self.call(accounts.get(&key.name)).await.map_err(|error| error.to_string())?;
             let ledger = Ledger::of(&account.status.clone().unwrap_or_default());
@@ -67,7 +68,7 @@ impl Brake {
             match self.call(accounts.patch_status(&key.name, &PatchParams::default(), &patch)).await {
                 Ok(_) => {
                     if ledger.held.is_none() && answer.ledger.held.is_some() {
-                        self.tell(&account);
+                        self.tell(key, &account);
                     }
                     return Ok(answer);
                 }
@@ -97,12 +98,10 @@ impl Brake {
         tokio::time::timeout(self.timeout, call).await.map_err(late)?
     }
 
-    fn tell(&self, account: &CloudAccount) {
-        let reference: ObjectReference = account.object_ref(&());
-        let note = format!(
-            "revocationLimit of CloudAccount {} is used up: what goes beyond is held back, see status.held",
-            account.name_any()
-        );
+    fn tell(&self, key: &ObjectKey, account: &AnyAccount) {
+        let reference: ObjectReference = account.object_ref(&resource_of(key));
+        let note =
+            format!("revocationLimit of {} is used up: what goes beyond is held back, see status.held", key.account());
         self.events.publish(reference, EventType::Warning, "RevocationHeld", &note);
     }
 }
@@ -194,15 +193,15 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     fn held_back(&self, write: &Write<K::Details>, access: &Access, error: Option<&str>) -> String {
-        let (account, principal) = (&write.part.account.name, &write.change.principal);
+        let (account, principal) = (write.part.account.account(), &write.change.principal);
         let what = format!("revoking {} from {principal} on {} {}", words(access), K::TARGET, self.target);
         if let Some(error) = error {
             return format!(
-                "{what} waits: what the revocationLimit of CloudAccount {account} lets go could not be read or counted: {error}"
+                "{what} waits: what the revocationLimit of {account} lets go could not be read or counted: {error}"
             );
         }
         format!(
-            "{what} is held back: the revocationLimit of CloudAccount {account} is used up; it goes when the window has \
+            "{what} is held back: the revocationLimit of {account} is used up; it goes when the window has \
              passed, or when it is released, see status.held of the account"
         )
     }

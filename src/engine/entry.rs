@@ -9,12 +9,12 @@ use kube::core::DeserializeGuard;
 use serde_json::Value;
 
 use super::standing::Validity;
-use crate::api::{AccessObject, AccessStatus, FINALIZER, REQUESTED_AT, parse_time};
+use crate::api::{AccessObject, AccessStatus, AccountKind, AccountRef, FINALIZER, REQUESTED_AT, parse_time};
 
 /// The namespace and name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
-    /// The namespace.
+    /// The namespace; empty for an object of the cluster.
     pub namespace: String,
     /// The name.
     pub name: String,
@@ -26,11 +26,30 @@ impl ObjectKey {
     pub fn of(meta: &ObjectMeta) -> Self {
         Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
     }
+
+    /// The key of an account that an object in a namespace names.
+    fn of_account(reference: &AccountRef, namespace: &str) -> Self {
+        let namespace = match reference.kind {
+            AccountKind::CloudAccount => namespace.to_owned(),
+            AccountKind::ClusterCloudAccount => String::new(),
+        };
+        Self { namespace, name: reference.name.clone() }
+    }
+
+    /// The kind of the account that has this key: only those of the cluster have no namespace.
+    pub(crate) fn account_kind(&self) -> AccountKind {
+        if self.namespace.is_empty() { AccountKind::ClusterCloudAccount } else { AccountKind::CloudAccount }
+    }
+
+    /// The account that has this key, for messages.
+    pub(crate) fn account(&self) -> String {
+        format!("{:?} {}", self.account_kind(), self.name)
+    }
 }
 
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
     }
 }
 
@@ -77,8 +96,8 @@ pub(crate) enum Reading {
 pub(crate) struct Recorded {
     pub(crate) status: AccessStatus,
     pub(crate) retain: bool,
-    /// The name of its account.
-    pub(crate) account: Option<String>,
+    /// Its account.
+    pub(crate) account: Option<ObjectKey>,
     pub(crate) valid_from: Option<Timestamp>,
     pub(crate) valid_until: Option<Timestamp>,
 }
@@ -121,6 +140,11 @@ impl<O: AccessObject> Entry<O> {
             requested_at: requested_at(meta),
             content,
         }
+    }
+
+    /// When it was created.
+    pub(crate) fn created_at(&self) -> Timestamp {
+        Timestamp::from_second(self.created).unwrap_or_default()
     }
 
     /// The same object, with what could be read of it by other means.
@@ -181,11 +205,11 @@ impl<O: AccessObject> Entry<O> {
         }
     }
 
-    /// The name of the account that it names.
-    pub(crate) fn account(&self) -> Option<&str> {
+    /// The account that it names.
+    pub(crate) fn account(&self) -> Option<ObjectKey> {
         match &self.content {
-            Content::Decoded(object) => Some(&object.common().account_ref.name),
-            Content::Undecodable { .. } => self.recorded()?.account.as_deref(),
+            Content::Decoded(object) => Some(ObjectKey::of_account(&object.common().account_ref, &self.key.namespace)),
+            Content::Undecodable { .. } => self.recorded()?.account.clone(),
         }
     }
 
@@ -246,9 +270,8 @@ impl<O: AccessObject> Entry<O> {
 
     /// It could not be revoked without this account, as far as that is known.
     pub(crate) fn needs(&self, account: &ObjectKey) -> bool {
-        let may_name = self.account().is_none_or(|name| name == account.name);
         let may_own = self.has_finalizer() || !self.status().owned.is_empty();
-        self.key.namespace == account.namespace && may_name && may_own
+        may_own && self.account().is_none_or(|named| named == *account)
     }
 
     /// It asks for nothing else than the other version did. Most of the status, and the finalizers, are our own writing: what
@@ -288,14 +311,14 @@ impl<O: AccessObject> Entry<O> {
 impl Recorded {
     /// What an object says about itself, with this status.
     pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, status: AccessStatus) -> Self {
-        let (retain, account) = (entry.retains(), entry.account().map(str::to_owned));
+        let (retain, account) = (entry.retains(), entry.account());
         let Validity { from, until, .. } = entry.validity();
         Self { status, retain, account, valid_from: from, valid_until: until }
     }
 
     /// Reads what an object that cannot be decoded says about itself. `None` when it may own something, but where cannot
     /// be told.
-    pub(crate) fn read(object: &Value) -> Option<Self> {
+    pub(crate) fn read(object: &Value, namespace: &str) -> Option<Self> {
         let status = &object["status"];
         let strings = |field: &str| -> Option<Vec<String>> {
             let list = &status[field];
@@ -311,6 +334,7 @@ impl Recorded {
             observed: strings("observed").unwrap_or_default(),
             owned: strings("owned")?,
             plan: strings("plan").unwrap_or_default(),
+            granted_at: time(&status["grantedAt"]),
             expired_at: time(&status["expiredAt"]),
             last_handled_reconcile_at: text("lastHandledReconcileAt"),
             secret_version: text("secretVersion"),
@@ -320,10 +344,11 @@ impl Recorded {
             return None;
         }
         let spec = &object["spec"];
+        let account: Option<AccountRef> = serde_json::from_value(spec["accountRef"].clone()).ok();
         Some(Self {
             status: recorded,
             retain: spec["deletionPolicy"] == "Retain",
-            account: spec["accountRef"]["name"].as_str().map(str::to_owned),
+            account: account.map(|reference| ObjectKey::of_account(&reference, namespace)),
             valid_from: time(&spec["validFrom"]),
             valid_until: time(&spec["validUntil"]),
         })

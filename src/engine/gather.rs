@@ -114,7 +114,12 @@ impl<K: AccessKind> Member<K> {
 
     /// It wants nothing at this time.
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
-        End::of(&*self.entry, now).is_some()
+        self.end(now).is_some()
+    }
+
+    /// Why it wants nothing at this time, if it does not.
+    fn end(&self, now: Timestamp) -> Option<End> {
+        End::of(&*self.entry, now).or_else(|| self.located.objection.as_ref().map(|_| End::NotAllowed))
     }
 
     /// It wants nothing at this time, and nothing is left to do for it.
@@ -136,7 +141,7 @@ impl<K: AccessKind> Member<K> {
 
     /// What it may do at this time, and why.
     pub(crate) fn stand(&self, observation: &Observation<K>, now: Timestamp) -> Stand {
-        Stand::of(&*self.entry, now, self.trouble(observation, now))
+        Stand::of(&*self.entry, self.end(now), self.trouble(observation, now))
     }
 
     /// Why it can do nothing now: its own problem, or that its account could not list.
@@ -175,9 +180,14 @@ impl<K: AccessKind> Member<K> {
             finalizer: entry.has_finalizer(),
             owned: entry.status().owned.iter().cloned().collect(),
             adopt: may_adopt && takes_over && entry.adopts(),
-            retain: entry.retains() && !(is_over && can_revoke),
+            retain: self.retains() && !(is_over && can_revoke),
             rotated: self.is_rotated(last_set),
         }
+    }
+
+    /// Its access stays when it goes: it says so, and may.
+    pub(crate) fn retains(&self) -> bool {
+        self.entry.retains() && self.located.may_retain
     }
 
     /// What it supplies is another than was last set for it, as its status and this process remember.

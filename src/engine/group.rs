@@ -3,10 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::accounts::Accounts;
+use kube::Resource;
+
+use super::accounts::{Accounts, Permission};
 use super::entry::{Content, Entry, ObjectKey};
 use super::kind::{AccessKind, Claim};
+use super::policy::Asked;
 use super::problem::Problem;
+use crate::api::{AccountKind, RiskyPolicy};
 use crate::plan::Outcome;
 
 /// What one pass serves; the key of the queue.
@@ -48,6 +52,10 @@ pub(crate) struct Located<D> {
     pub(crate) account: Option<ObjectKey>,
     /// Why it can do nothing now.
     pub(crate) problem: Option<Problem>,
+    /// Why its account's rules do not allow what it asks for.
+    pub(crate) objection: Option<String>,
+    /// Its account lets it leave access behind.
+    pub(crate) may_retain: bool,
 }
 
 /// Finds where an object belongs. What its status recorded wins over what its spec and account say now: access is taken
@@ -57,23 +65,31 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
     let holds = entry.has_finalizer() || !status.owned.is_empty();
     let recorded = status.target.as_deref().filter(|_| holds);
     let claim = claim::<K>(entry);
-    let account =
-        entry.account().map(|name| ObjectKey { namespace: entry.key.namespace.clone(), name: name.to_owned() });
+    let account = entry.account();
+    let objection = objection::<K>(entry, claim.as_ref().ok(), account.as_ref(), accounts);
+    let may_retain = may_retain(claim.is_ok(), account.as_ref(), &objection);
     let realm = account.as_ref().map_or_else(|| Err(nameless()), |account| accounts.realm(account));
     let service = realm.as_ref().map(|realm| format!("{realm}/{}/", K::SERVICE));
 
     let current = match (&claim, &service) {
         (Err(problem), _) => Err(problem.clone()),
         (Ok(_), Err(problem)) => Err((*problem).clone()),
-        (Ok(claim), Ok(service)) => Ok(format!("{service}{}", claim.target)),
+        (Ok(claim), Ok(service)) => match &objection {
+            Ok(_) => Ok(format!("{service}{}", claim.target)),
+            Err(problem) => Err(problem.clone()),
+        },
     };
+    let objection = objection.ok().flatten();
+    let alone = || Group::Alone(entry.uid.as_str().into());
     let at = |key: &str| Group::Target(key.into());
     let (group, problem) = match (recorded, current) {
+        // Whoever may not ask does not even bring about a look.
+        (None, Ok(_)) if objection.is_some() => (alone(), None),
         (None, Ok(current)) => (at(&current), None),
         (Some(recorded), Ok(current)) if recorded == current => (at(recorded), None),
         (Some(recorded), Ok(current)) => (at(recorded), Some(moved(recorded, &current))),
         (Some(recorded), Err(problem)) => (at(recorded), Some(problem)),
-        (None, Err(problem)) => (Group::Alone(entry.uid.as_str().into()), Some(problem)),
+        (None, Err(problem)) => (alone(), Some(problem)),
     };
     let reaches = |service: &String| matches!(&group, Group::Target(key) if key.starts_with(service));
     let account = account.filter(|_| service.as_ref().is_ok_and(reaches));
@@ -84,7 +100,53 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
         (Some(claim), _) => claim.principal.clone(),
         (None, recorded) => recorded.clone().unwrap_or_default(),
     };
-    Located { group, principal, claim, account, problem }
+    Located { group, principal, claim, account, problem, objection, may_retain }
+}
+
+/// Why an account's rules do not allow what an object asks for, if they do not; or why that is not known.
+fn objection<K: AccessKind>(
+    entry: &Entry<K::Object>,
+    claim: Option<&Claim<K::Details>>,
+    account: Option<&ObjectKey>,
+    accounts: &Accounts,
+) -> Result<Option<String>, Problem> {
+    let (Some(claim), Some(account)) = (claim, account) else { return Ok(None) };
+    let (policy, labels) = match accounts.permission(account, &entry.key.namespace)? {
+        Permission::Any => return Ok(None),
+        Permission::By(policy, labels) => (policy, labels),
+    };
+    let validity = entry.validity();
+    let begins = validity.from.map_or(entry.created_at(), |from| from.max(entry.created_at()));
+    let asked = Asked {
+        namespace: &entry.key.namespace,
+        labels: &labels,
+        kind: &K::Object::kind(&()),
+        target_is: K::TARGET,
+        target: &claim.target,
+        principal: &claim.principal,
+        access: &claim.wanted,
+        meaning: K::access,
+        policies: [(entry.adopts(), RiskyPolicy::Adopt), (entry.retains(), RiskyPolicy::Retain)]
+            .into_iter()
+            .filter_map(|(has, policy)| has.then_some(policy))
+            .collect(),
+        // Neither an edit of validFrom nor anything else makes access begin anew.
+        begins: entry.status().granted_at.map_or(begins, |granted| granted.min(begins)),
+        ends: validity.until,
+    };
+    Ok(policy.objection(&asked).map(|why| format!("{} does not allow this: {why}", account.account())))
+}
+
+/// An object may leave its access behind: not where rules decide that and cannot be asked, unless its account is gone, and
+/// with it every way to revoke.
+fn may_retain(is_readable: bool, account: Option<&ObjectKey>, objection: &Result<Option<String>, Problem>) -> bool {
+    match account.map(ObjectKey::account_kind) {
+        None | Some(AccountKind::CloudAccount) => true,
+        Some(AccountKind::ClusterCloudAccount) => match objection {
+            Ok(objection) => is_readable && objection.is_none(),
+            Err(problem) => problem.outcome == Outcome::AccountNotFound,
+        },
+    }
 }
 
 /// What an object asks for, if that can be told.

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::AccountUse;
+use super::account_objects::{accounts_like, finalizer_of};
 use super::accounts::{Accounts, Hold};
 use super::entry::ObjectKey;
-use crate::api::{ACCOUNT_FINALIZER, CloudAccount};
 
 /// How often accounts that are being deleted are looked at.
 const DELETING_INTERVAL: Duration = Duration::from_secs(2);
@@ -28,13 +28,15 @@ const CLAIM_WINDOW: Duration = Duration::from_secs(30);
 pub(crate) struct Guard {
     client: Client,
     call_timeout: Duration,
+    /// Of the operator.
+    own_namespace: String,
     /// Which accounts are known to carry the finalizer, by their uids, and when a claim last was about to need each.
     guarded: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Guard {
-    pub(crate) fn new(client: Client, call_timeout: Duration) -> Self {
-        Self { client, call_timeout, guarded: Mutex::default() }
+    pub(crate) fn new(client: Client, call_timeout: Duration, own_namespace: String) -> Self {
+        Self { client, call_timeout, own_namespace, guarded: Mutex::default() }
     }
 
     /// A claim is about to need the account, which cannot vanish any more when this returns.
@@ -92,16 +94,16 @@ impl Guard {
 
     /// Adds or takes away our finalizer, and no other.
     async fn set(&self, key: &ObjectKey, guard: bool) -> Result<(), String> {
-        let accounts: Api<CloudAccount> = Api::namespaced(self.client.clone(), &key.namespace);
+        let (accounts, finalizer) = (accounts_like(&self.client, key), finalizer_of(key, &self.own_namespace));
         let work = async {
             let account = accounts.get(&key.name).await?;
             let mut finalizers = account.meta().finalizers.clone().unwrap_or_default();
-            let is_guarded = finalizers.iter().any(|name| name == ACCOUNT_FINALIZER);
+            let is_guarded = finalizers.contains(&finalizer);
             if is_guarded == guard {
                 return Ok(());
             }
-            finalizers.retain(|name| name != ACCOUNT_FINALIZER);
-            finalizers.extend(guard.then(|| ACCOUNT_FINALIZER.to_owned()));
+            finalizers.retain(|name| *name != finalizer);
+            finalizers.extend(guard.then_some(finalizer));
             let version = &account.meta().resource_version;
             let patch = Patch::Merge(json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}}));
             accounts.patch(&key.name, &PatchParams::default(), &patch).await.map(drop)

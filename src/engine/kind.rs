@@ -28,6 +28,12 @@ pub trait AccessKind: Send + Sync + 'static {
     /// What the object asks for.
     fn claim(object: &Self::Object) -> Result<Claim<Self::Details>, InvalidSpec>;
 
+    /// The access that a word in an account's rules stands for.
+    #[must_use]
+    fn access(word: &str) -> String {
+        word.to_owned()
+    }
+
     /// Whether the service would take this value of the Secret that a claim names, by its published rules. What it says
     /// never holds the value.
     fn check_secret(_value: &str) -> Result<(), InvalidSpec> {

@@ -5,7 +5,9 @@
 //! | [`kind`](AccessKind) | the seam for a kind |
 //! | `watch` | brings objects and accounts into the store |
 //! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
-//! | `accounts`, `guard`, `secrets` | account objects and connections; what keeps them; the Secrets that these and claims name |
+//! | `accounts`, `account_objects`, `guard`, `secrets` | accounts and connections; their objects, and what keeps them; the Secrets that these and claims name |
+//! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
+//! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
 //! | `pass` | list, plan, apply, report |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
@@ -17,6 +19,7 @@
 //! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
+mod account_objects;
 mod accounts;
 mod brake;
 mod changes;
@@ -34,6 +37,7 @@ mod objects;
 mod observe;
 mod parts;
 mod pass;
+mod policy;
 mod problem;
 mod queue;
 mod reaction;
@@ -43,6 +47,8 @@ mod standing;
 mod status;
 mod steps;
 mod store;
+mod tasks;
+mod tenants;
 mod unmanaged;
 mod watch;
 mod wording;
@@ -65,12 +71,15 @@ pub use events::{EventPublisher, Events};
 pub use kind::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
 pub use problem::Problem;
 pub use secrets::SecretData;
+pub use tasks::{AccountUse, KindTasks, Task, kind_tasks, watch_accounts};
 
+use crate::api::AccountKind;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
+use entry::Entry;
 use group::Group;
 use guard::Guard;
 use memory::TargetMemory;
@@ -78,6 +87,7 @@ use objects::Objects;
 use reaction::Trouble;
 use secrets::Secrets;
 use store::Store;
+use tenants::Tenants;
 use unmanaged::Unmanaged;
 
 /// How often the clock is compared with the time that has passed, and the least difference that somebody has made.
@@ -89,6 +99,8 @@ const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(1);
 pub struct Settings {
     /// Namespaces to watch; empty: all.
     pub namespaces: Vec<String>,
+    /// The operator's own namespace, where ClusterCloudAccounts have their Secrets.
+    pub own_namespace: String,
     /// How often a target is looked at when nothing happens, unless its account says otherwise.
     pub drift_interval: Duration,
     /// How long a write may take to land: longer than any request may take.
@@ -120,6 +132,7 @@ pub struct Context {
     settings: Settings,
     clock: Clock,
     accounts: Arc<Accounts>,
+    tenants: Arc<Tenants>,
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
     guard: Arc<Guard>,
@@ -143,11 +156,14 @@ impl Context {
         stop: signal::Receiver<bool>,
     ) -> Self {
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
-        let accounts = Arc::new(Accounts::new(resolve, Arc::clone(&secrets)));
+        let tenants = Arc::new(Tenants::default());
+        let own_namespace = settings.own_namespace.clone();
+        let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), own_namespace);
+        let accounts = Arc::new(accounts);
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
-        let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout));
+        let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));
         let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
-        Self { client, settings, clock, accounts, secrets, brake, guard, unmanaged, metrics, events, stop }
+        Self { client, settings, clock, accounts, tenants, secrets, brake, guard, unmanaged, metrics, events, stop }
     }
 }
 
@@ -175,103 +191,6 @@ type VersionedClient<K> = (Arc<str>, Arc<<K as AccessKind>::Client>);
 
 /// A client of an account, and why it serves revocations only, if so; or why there is none.
 type Reach<K> = Result<(Arc<<K as AccessKind>::Client>, Option<Trouble>), Trouble>;
-
-/// A part of the operator that runs until it is told to stop.
-pub type Task = futures::future::BoxFuture<'static, ()>;
-
-/// The tasks of one kind, and what to call when an account changes.
-pub struct KindTasks {
-    /// Watches its objects, and runs its passes.
-    pub run: Task,
-    /// What has to do with accounts.
-    pub account_use: AccountUse,
-}
-
-/// What a kind has to do with accounts.
-pub struct AccountUse {
-    /// Looks again at the claims of an account.
-    pub(crate) changed: Box<dyn Fn(&ObjectKey) + Send + Sync>,
-    /// How many of its objects need an account to be revoked; `None` until all are known.
-    pub(crate) needs: Needs,
-}
-
-type Needs = Box<dyn Fn(&ObjectKey) -> Option<usize> + Send + Sync>;
-
-/// The tasks of one kind. `accounts_known` turns true with the first complete list of accounts: no pass runs before.
-#[must_use]
-pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Receiver<bool>) -> KindTasks {
-    let (requests, queue) = mpsc::unbounded_channel();
-    let accounts = Arc::clone(&context.accounts);
-    let engine = Arc::new(Engine::<K> {
-        settings: context.settings.clone(),
-        clock: context.clock.clone(),
-        accounts: Arc::clone(&accounts),
-        secrets: Arc::clone(&context.secrets),
-        brake: Arc::clone(&context.brake),
-        guard: Arc::clone(&context.guard),
-        unmanaged: Arc::clone(&context.unmanaged),
-        store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
-        objects: Objects::new(context.client.clone(), context.settings.call_timeout),
-        clients: Mutex::default(),
-        memories: Mutex::default(),
-        requests,
-        events: context.events.clone(),
-        sure_from: Instant::now() + context.settings.in_flight_window,
-    });
-    let stop = context.stop.clone();
-    let (known, objects_known) = signal::channel(0);
-    let scopes = watch::scopes(&context.settings.namespaces);
-    let account_use = account_use(&engine, objects_known.clone(), scopes.len());
-    let run = async move {
-        let complete = watch::all_of(scopes.len(), objects_known);
-        let watches = join_all(scopes.into_iter().map(|scope| watch::objects(&engine, scope, &known)));
-        let passes = async {
-            // Before these, a claim could be taken for the only one on its principal, or its account for missing.
-            let known = async { futures::join!(watch::until(accounts_known), complete) };
-            tokio::select! {
-                _ = known => {
-                    // Of some, the last object may have gone while nobody looked.
-                    let held = engine.accounts.held_targets(K::SERVICE).into_iter();
-                    engine.schedule_all(held.map(|target| Group::Target(target.into())).collect());
-                    queue::run(Arc::clone(&engine), queue, stop.clone()).await;
-                }
-                () = watch::until(stop.clone()) => {}
-            }
-        };
-        let clock = engine.heed_clock();
-        futures::pin_mut!(watches, passes, clock);
-        futures::future::select(futures::future::select(watches, clock), passes).await;
-    };
-    KindTasks { run: Box::pin(run), account_use }
-}
-
-fn account_use<K: AccessKind>(engine: &Arc<Engine<K>>, lists: signal::Receiver<usize>, scopes: usize) -> AccountUse {
-    let (for_changes, for_needs) = (Arc::clone(engine), Arc::clone(engine));
-    AccountUse {
-        changed: Box::new(move |account| for_changes.account_changed(account)),
-        needs: Box::new(move |account| {
-            let complete = *lists.borrow() >= scopes;
-            complete.then(|| for_needs.store.count(|entry| entry.needs(account)))
-        }),
-    }
-}
-
-/// Watches accounts; tells every kind when one changes, and keeps their statuses. `known` turns true with the first complete list.
-pub async fn watch_accounts(context: Context, kinds: Vec<AccountUse>, known: signal::Sender<bool>) {
-    let (listed, lists) = signal::channel(0);
-    let scopes = watch::scopes(&context.settings.namespaces);
-    let complete = watch::all_of(scopes.len(), lists);
-    let watches = join_all(scopes.into_iter().map(|scope| watch::accounts(&context, scope, &kinds, &listed)));
-    let tell = async {
-        complete.await;
-        known.send_replace(true);
-        let publish = context.unmanaged.publish(&context.client, &context.accounts, context.settings.call_timeout);
-        futures::join!(publish, context.guard.watch_over(&context.accounts, &kinds));
-    };
-    let stopped = watch::until(context.stop.clone());
-    futures::pin_mut!(watches, tell, stopped);
-    futures::future::select(stopped, futures::future::select(watches, tell)).await;
-}
 
 impl<K: AccessKind> Engine<K> {
     /// Looks at groups as soon as events have had time to gather.
@@ -312,10 +231,15 @@ impl<K: AccessKind> Engine<K> {
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
             memory.holds.ask_again(|_, through| through == account, Instant::now());
         }
-        let groups = self
-            .store
-            .place_again(|entry| entry.key.namespace == account.namespace && entry.account() == Some(&*account.name));
-        self.schedule_all(groups);
+        self.schedule_all(self.store.place_again(|entry| entry.account().as_ref() == Some(account)));
+    }
+
+    /// Looks again at the claims of a namespace whose accounts have rules.
+    fn tenant_changed(&self, namespace: &str) {
+        let has_rules = |account: ObjectKey| account.account_kind() == AccountKind::ClusterCloudAccount;
+        let concerns =
+            |entry: &Entry<K::Object>| entry.key.namespace == namespace && entry.account().is_some_and(has_rules);
+        self.schedule_all(self.store.place_again(concerns));
     }
 
     /// A client for each of the accounts, or why there is none.
@@ -338,7 +262,7 @@ impl<K: AccessKind> Engine<K> {
         {
             return Ok(Arc::clone(client));
         }
-        let unfit = |invalid| Problem::new(Outcome::InvalidSpec, format!("CloudAccount {}: {invalid}", account.name));
+        let unfit = |invalid| Problem::new(Outcome::InvalidSpec, format!("{}: {invalid}", account.account()));
         let client = Arc::new(K::connect(&connection.account).map_err(unfit)?);
         clients.insert(account.clone(), (connection.version, Arc::clone(&client)));
         Ok(client)

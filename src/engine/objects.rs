@@ -82,7 +82,8 @@ impl<O: AccessObject> Objects<O> {
         if object.metadata.resource_version.as_ref() != Some(&entry.resource_version) {
             return Err(ObjectError::Stale);
         }
-        Ok(Recorded::read(&object.data).map_or(Reading::Unclear, |recorded| Reading::Recorded(Box::new(recorded))))
+        Ok(Recorded::read(&object.data, &entry.key.namespace)
+            .map_or(Reading::Unclear, |recorded| Reading::Recorded(Box::new(recorded))))
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ObjectError> {
@@ -106,11 +107,12 @@ fn keep_recorded<O: AccessObject>(answer: Entry<O>, before: &Entry<O>, status: &
 }
 
 /// The fields of a status that may be absent.
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 9] = [
     "observedGeneration",
     "target",
     "principal",
     "plan",
+    "grantedAt",
     "expiredAt",
     "lastHandledReconcileAt",
     "secretVersion",

@@ -230,9 +230,9 @@ fn settle_gone<K: AccessKind>(observation: &mut Observation<K>, gone: BTreeSet<O
     for account in gone {
         observation.clients.remove(&account);
         let message = format!(
-            "CloudAccount {} does not see this {}, and another account has not confirmed that it is gone: check the \
+            "{} does not see this {}, and another account has not confirmed that it is gone: check the \
              permissions of both",
-            account.name,
+            account.account(),
             K::TARGET
         );
         let problem = Problem::new(Outcome::TargetNotFound, message);

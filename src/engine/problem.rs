@@ -20,7 +20,7 @@ impl Problem {
 
     /// A problem with an account, that names it.
     pub(crate) fn of_account(self, account: &ObjectKey) -> Self {
-        Self { message: format!("CloudAccount {}: {}", account.name, self.message), ..self }
+        Self { message: format!("{}: {}", account.account(), self.message), ..self }
     }
 
     /// The account, or a Secret, cannot be used as it is.

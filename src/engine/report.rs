@@ -36,7 +36,7 @@ impl<K: AccessKind> Told<'_, K> {
             outcome,
             message,
             held: self.held(index, member),
-            observed: self.shown().map(|(access, _)| access),
+            observed: self.observed(index),
             owned,
             plan: self.would(index),
             expired_at: status.expired_at.max(expired),
@@ -46,6 +46,12 @@ impl<K: AccessKind> Told<'_, K> {
             secret_version: self.secret_version(index, member),
             request_id,
         }
+    }
+
+    /// What the cloud showed, if it could be read. Whoever may not ask is told nothing, and no longer what it was told before.
+    fn observed(&self, index: usize) -> Option<Access> {
+        let may_not_ask = self.planned.stands[index] == Stand::Ended(End::NotAllowed);
+        self.shown().map(|(access, _)| access).or_else(|| may_not_ask.then(Access::new))
     }
 
     /// The principal holds the access now. What an object asks for is known only if it could be read; of one that nobody looks
@@ -121,9 +127,10 @@ impl<K: AccessKind> Told<'_, K> {
             (Stand::Ended(End::NotYetValid(from)), Verdict::Ended) => {
                 say(Outcome::NotYetValid, self.not_yet_valid(index, *from))
             }
-            (Stand::Ended(End::Deleted), verdict) if !member.entry.retains() => {
+            (Stand::Ended(End::NotAllowed), Verdict::Ended) => say(Outcome::NotAllowed, self.not_allowed(index)),
+            (Stand::Ended(End::Deleted), verdict) if !member.retains() => {
                 let (outcome, message, request_id) = self.why_by(verdict, index, member);
-                (outcome, format!("{message}{}", way_out(outcome)), request_id)
+                (outcome, format!("{message}{}", way_out(outcome, member)), request_id)
             }
             (Stand::Live | Stand::Frozen(_) | Stand::Ended(_), verdict) => self.why_by(verdict, index, member),
         }
@@ -211,12 +218,14 @@ impl<K: AccessKind> Told<'_, K> {
 }
 
 /// What else can be done where nothing can be revoked.
-fn way_out(outcome: Outcome) -> &'static str {
+fn way_out<K: AccessKind>(outcome: Outcome, member: &Member<K>) -> &'static str {
     let without_account = matches!(
         outcome,
         Outcome::AccountNotFound | Outcome::AccountNotReady | Outcome::SecretNotFound | Outcome::CredentialsRejected
     );
-    if without_account {
+    if without_account && member.entry.retains() {
+        "; its deletionPolicy Retain is not allowed by the rules of its account, or these cannot be read"
+    } else if without_account {
         "; or set deletionPolicy to Retain: the object goes, and its access stays in the cloud"
     } else {
         ""

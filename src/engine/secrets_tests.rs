@@ -67,6 +67,7 @@ impl Server {
     fn secrets(&self) -> Secrets {
         let settings = Settings {
             namespaces: Vec::new(),
+            own_namespace: String::new(),
             drift_interval: Duration::from_mins(10),
             in_flight_window: Duration::from_secs(90),
             stalled_after: Duration::from_mins(2),

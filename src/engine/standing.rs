@@ -34,12 +34,14 @@ pub(crate) enum End {
     Expired(Timestamp),
     /// Its time begins at this time.
     NotYetValid(Timestamp),
+    /// Its account's rules do not allow what it asks for.
+    NotAllowed,
 }
 
 impl Stand {
-    /// Where an object stands at this time. Whatever ends it goes before whatever stops it for a while.
-    pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, now: Timestamp, trouble: Option<Trouble>) -> Self {
-        if let Some(end) = End::of(entry, now) {
+    /// Where an object stands. Whatever ends it goes before whatever stops it for a while.
+    pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, end: Option<End>, trouble: Option<Trouble>) -> Self {
+        if let Some(end) = end {
             Self::Ended(end)
         } else if entry.suspends() {
             Self::Frozen(Freeze::Suspended)
@@ -70,13 +72,13 @@ impl Stand {
     pub(crate) fn expired(&self) -> Option<Timestamp> {
         match self {
             Self::Ended(End::Expired(until)) => Some(*until),
-            Self::Live | Self::Frozen(_) | Self::Ended(End::Deleted | End::NotYetValid(_)) => None,
+            Self::Live | Self::Frozen(_) | Self::Ended(End::Deleted | End::NotYetValid(_) | End::NotAllowed) => None,
         }
     }
 }
 
 impl End {
-    /// Why an object wants nothing at this time, if it does not.
+    /// Why an object wants nothing at this time by itself, if it does not.
     pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, now: Timestamp) -> Option<Self> {
         if entry.deleting { Some(Self::Deleted) } else { entry.validity().end(now) }
     }

@@ -66,6 +66,7 @@ pub(crate) fn next(
         observed: rest.observed.as_ref().map_or_else(|| before.observed.clone(), sorted),
         owned: sorted(&rest.owned),
         plan: rest.plan.clone(),
+        granted_at: before.granted_at.or_else(|| (!rest.owned.is_empty()).then_some(now)),
         expired_at: rest.expired_at,
         last_handled_reconcile_at: rest.handled.clone(),
         secret_version: rest.secret_version.clone(),

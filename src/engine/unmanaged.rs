@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kube::Client;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
+use super::account_objects::accounts_like;
 use super::accounts::Accounts;
 use super::entry::ObjectKey;
-use crate::api::{self, CloudAccount};
+use crate::api;
 use crate::metrics::Metrics;
 
 /// Counts that change are gathered for so long, so that many targets cost one write to their account.
@@ -95,7 +96,7 @@ impl Unmanaged {
                     continue;
                 }
                 let patch = Patch::Merge(json!({"status": {"unmanaged": is}}));
-                let accounts: Api<CloudAccount> = Api::namespaced(client.clone(), &key.namespace);
+                let accounts = accounts_like(client, &key);
                 let params = PatchParams::default();
                 let written = timeout(call_timeout, accounts.patch_status(&key.name, &params, &patch)).await;
                 if matches!(written, Ok(Ok(_))) {

@@ -1,22 +1,23 @@
 //! Brings objects and accounts from the API server into the store. One undecodable object stops no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
-use kube::core::DeserializeGuard;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::watch as signal;
 use tracing::{error, info, warn};
 
+use super::account_objects::{self, AccountObject};
 use super::accounts::Known;
 use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
 use super::{AccountUse, Context, Engine};
-use crate::api::{ACCOUNT_FINALIZER, CloudAccount, RELEASE};
 
 /// Looks that are asked for are gathered for so long, however often somebody asks: each costs the target its list.
 const REQUEST_WAIT: Duration = Duration::from_secs(1);
@@ -42,10 +43,11 @@ pub(crate) async fn until(mut signal: signal::Receiver<bool>) {
 
 /// Watches the objects of a kind. `known` is raised with the first complete list.
 pub(crate) async fn objects<K: AccessKind>(engine: &Arc<Engine<K>>, scope: Scope, known: &signal::Sender<usize>) {
-    let events = watch::<K::Object>(engine.objects.client(), scope.as_deref());
+    let events = watch::<K::Object>(namespaced(engine.objects.client(), scope.as_deref()));
     pin_mut!(events);
     let mut first = true;
     while let Some(event) = events.next().await {
+        let Seen::Event(event) = event else { continue };
         match event {
             Event::Init => engine.store.begin_list(scope.as_ref()),
             Event::InitApply(object) | Event::Apply(object) => see(engine, object),
@@ -81,9 +83,20 @@ fn see<K: AccessKind>(engine: &Engine<K>, object: DeserializeGuard<K::Object>) {
     engine.schedule_in(wait, engine.store.put(entry));
 }
 
-/// Watches accounts, and tells every kind of a change. `known` is raised with the first complete list.
-pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountUse], known: &signal::Sender<usize>) {
-    let events = watch::<CloudAccount>(&context.client, scope.as_deref());
+/// Watches accounts of one kind, and tells every kind of access of a change. `scope` is the namespace of their keys, if they
+/// all have the same. `known` is raised with the first complete list, or when there can be none: whoever needs an account of a
+/// kind that cannot be listed waits, and nobody else.
+pub(crate) async fn accounts<A>(
+    context: &Context,
+    api: Api<DeserializeGuard<A>>,
+    scope: Scope,
+    kinds: &[AccountUse],
+    known: &signal::Sender<usize>,
+) where
+    A: AccountObject + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let is_of_cluster = scope.as_deref() == Some("");
+    let events = watch(api);
     pin_mut!(events);
     let mut first = true;
     let mut listed = Vec::new();
@@ -99,71 +112,140 @@ pub(crate) async fn accounts(context: &Context, scope: Scope, kinds: &[AccountUs
     };
     while let Some(event) = events.next().await {
         match event {
-            Event::Init => listed.clear(),
-            Event::InitApply(account) => {
-                let (key, account) = known_account(account);
+            Seen::Event(Event::Init) => listed.clear(),
+            Seen::Event(Event::InitApply(account)) => {
+                let (key, account) = account_objects::known(account, &context.settings.own_namespace);
                 listed.push(key.clone());
                 set(&key, Some(account));
             }
-            Event::Apply(account) => {
-                let (key, account) = known_account(account);
+            Seen::Event(Event::Apply(account)) => {
+                let (key, account) = account_objects::known(account, &context.settings.own_namespace);
                 set(&key, Some(account));
             }
-            Event::InitDone => {
-                let in_scope = |key: &ObjectKey| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+            Seen::Event(Event::InitDone) => {
+                let in_scope = |key: &ObjectKey| match &scope {
+                    Some(namespace) => *namespace == key.namespace,
+                    None => !key.namespace.is_empty(),
+                };
                 let gone = context.accounts.keys().into_iter().filter(|key| in_scope(key) && !listed.contains(key));
                 gone.for_each(|key| set(&key, None));
+                if is_of_cluster {
+                    context.accounts.set_no_cluster_accounts(None);
+                }
                 if std::mem::take(&mut first) {
-                    info!(accounts = listed.len(), "all accounts are known");
+                    info!(kind = %A::kind(&()), accounts = listed.len(), "all accounts are known");
                     known.send_modify(|count| *count += 1);
                 }
             }
-            Event::Delete(account) => set(&ObjectKey::of(account.meta()), None),
+            Seen::Event(Event::Delete(account)) => set(&ObjectKey::of(account.meta()), None),
+            Seen::Refused(why) if is_of_cluster && first => {
+                context.accounts.set_no_cluster_accounts(Some(why));
+                first = false;
+                known.send_modify(|count| *count += 1);
+            }
+            Seen::Refused(_) => {}
         }
     }
 }
 
-fn known_account(account: DeserializeGuard<CloudAccount>) -> (ObjectKey, Known) {
-    let meta = account.meta();
-    let key = ObjectKey::of(meta);
-    let version = format!("{} {}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default());
-    let known = match account.0 {
-        Ok(account) => {
-            let released = account.metadata.annotations.as_ref().and_then(|it| it.get(RELEASE)).cloned();
-            let finalizers = account.metadata.finalizers.iter().flatten();
-            let guarded = finalizers.into_iter().any(|name| name == ACCOUNT_FINALIZER);
-            let deleting = account.metadata.deletion_timestamp.is_some();
-            let status = Arc::new(account.status.unwrap_or_default());
-            Known::Spec { spec: Arc::new(account.spec), version, released, guarded, deleting, status }
+/// Watches the labels of namespaces, and tells every kind of a change. `known` is raised with the first complete list, or when
+/// there can be none: whoever has an account with rules waits then, and nobody else.
+pub(crate) async fn tenants(context: &Context, kinds: &[AccountUse], known: &signal::Sender<usize>) {
+    let events = seen(
+        watcher(Api::<PartialObjectMeta<Namespace>>::all(context.client.clone()), watcher::Config::default())
+            .default_backoff(),
+        "Namespace",
+        "namespaces",
+    );
+    pin_mut!(events);
+    let mut first = true;
+    let mut listed = BTreeSet::new();
+    let set = |namespace: &str, labels: Option<BTreeMap<String, String>>| {
+        if context.tenants.set(namespace, labels) {
+            for kind in kinds {
+                (kind.tenant_changed)(namespace);
+            }
         }
-        Err(invalid) => Known::Undecodable(invalid.error),
     };
-    (key, known)
+    while let Some(event) = events.next().await {
+        match event {
+            Seen::Event(Event::Init) => listed.clear(),
+            Seen::Event(Event::InitApply(namespace)) => {
+                listed.insert(namespace.name_any());
+                set(&namespace.name_any(), Some(namespace.labels().clone()));
+            }
+            Seen::Event(Event::Apply(namespace)) => set(&namespace.name_any(), Some(namespace.labels().clone())),
+            Seen::Event(Event::InitDone) => {
+                context.tenants.set_unreadable(None);
+                let gone = context.tenants.names().into_iter().filter(|name| !listed.contains(name));
+                gone.for_each(|name| set(&name, None));
+                if std::mem::take(&mut first) {
+                    info!(namespaces = listed.len(), "all namespaces are known");
+                    known.send_modify(|count| *count += 1);
+                }
+            }
+            Seen::Event(Event::Delete(namespace)) => set(&namespace.name_any(), None),
+            Seen::Refused(why) if first => {
+                context.tenants.set_unreadable(Some(why));
+                first = false;
+                known.send_modify(|count| *count += 1);
+            }
+            Seen::Refused(_) => {}
+        }
+    }
 }
 
-/// The events of a watch. What goes wrong is logged, and tried again with growing pauses.
-fn watch<O>(client: &Client, namespace: Option<&str>) -> impl Stream<Item = Event<DeserializeGuard<O>>> + use<O>
+/// What a watch brings.
+enum Seen<O> {
+    Event(Event<O>),
+    /// The list cannot be had: the API server knows no such resource, or does not let the operator read it.
+    Refused(String),
+}
+
+/// Objects in a namespace, or in all.
+pub(crate) fn namespaced<O>(client: &Client, namespace: Option<&str>) -> Api<DeserializeGuard<O>>
 where
-    O: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + Send
-        + 'static,
+    O: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let api: Api<DeserializeGuard<O>> =
-        namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+}
+
+/// What a watch of custom resources brings.
+fn watch<O>(api: Api<DeserializeGuard<O>>) -> impl Stream<Item = Seen<DeserializeGuard<O>>> + use<O>
+where
+    O: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
     let events = watcher(api, watcher::Config::default()).default_backoff();
-    events.filter_map(async |event| match event {
-        Ok(event) => Some(event),
-        Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
-            let crd = format!("{}.{}", O::plural(&()), O::group(&()));
-            error!("CustomResourceDefinition {crd} is not installed: apply the manifests in crds/; waiting for it");
-            None
-        }
-        Err(error) => {
-            warn!(kind = %O::kind(&()), %error, "a watch failed; it is tried again");
-            None
-        }
+    seen(events, O::kind(&()).into_owned(), format!("{}.{}", O::plural(&()), O::group(&())))
+}
+
+/// What goes wrong with a watch is logged, and tried again with growing pauses.
+fn seen<O>(
+    events: impl Stream<Item = watcher::Result<Event<O>>>,
+    kind: impl Into<String>,
+    resource: impl Into<String>,
+) -> impl Stream<Item = Seen<O>> {
+    let (kind, resource) = (kind.into(), resource.into());
+    events.filter_map(move |event| {
+        let seen = match event {
+            Ok(event) => Some(Seen::Event(event)),
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
+                error!(
+                    "CustomResourceDefinition {resource} is not installed: apply the manifests in crds/; waiting for it"
+                );
+                Some(Seen::Refused(format!("{resource} is not installed")))
+            }
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 403 => {
+                error!(
+                    "the operator may not list {resource}: let its ServiceAccount list and watch them; waiting for it"
+                );
+                Some(Seen::Refused("its ServiceAccount may not".to_owned()))
+            }
+            Err(error) => {
+                warn!(kind, %error, "a watch failed; it is tried again");
+                None
+            }
+        };
+        std::future::ready(seen)
     })
 }

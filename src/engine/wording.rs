@@ -86,6 +86,7 @@ impl<K: AccessKind> Told<'_, K> {
         let since = match self.planned.stands[index] {
             Stand::Ended(End::Expired(until)) => format!("validUntil {until} has passed: "),
             Stand::Ended(End::NotYetValid(from)) => format!("validFrom {from} has not come: "),
+            Stand::Ended(End::NotAllowed) => format!("{}: ", self.not_allowed(index)),
             Stand::Ended(End::Deleted) | Stand::Live | Stand::Frozen(_) => String::new(),
         };
         format!(
@@ -149,6 +150,11 @@ impl<K: AccessKind> Told<'_, K> {
         let (name, place) = (&self.principal.name, self.place());
         let message = format!("nothing is granted to {name} on {place} before validFrom {from}");
         format!("{message}{}", self.still_held(index))
+    }
+
+    /// In words that tell nothing of what the principal holds: that is nobody's business who may not ask.
+    pub(super) fn not_allowed(&self, index: usize) -> String {
+        self.principal.members[index].located.objection.clone().unwrap_or_default()
     }
 
     /// What the principal holds all the same of what an ended claim asked for.

@@ -155,6 +155,10 @@ impl AccessKind for Workspaces {
         })
     }
 
+    fn access(role: &str) -> String {
+        role_id(role)
+    }
+
     fn connect(account: &Account) -> Result<DataArts, InvalidSpec> {
         huawei_session(account).map(DataArts::new)
     }

@@ -45,6 +45,8 @@ pub enum Outcome {
     PrincipalNotFound,
     /// Somebody else holds what can be held only once.
     Conflict,
+    /// The account's rules do not let the namespace ask for this.
+    NotAllowed,
     /// The spec asks for something that cannot be.
     InvalidSpec,
     /// The account may not do this.
@@ -68,7 +70,7 @@ pub enum Class {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Granted,
         Self::AlreadyHeld,
         Self::Expired,
@@ -90,6 +92,7 @@ impl Outcome {
         Self::PoolNotFound,
         Self::PrincipalNotFound,
         Self::Conflict,
+        Self::NotAllowed,
         Self::InvalidSpec,
         Self::AccessDenied,
         Self::Rejected,
@@ -120,6 +123,7 @@ impl Outcome {
             Self::PoolNotFound => "PoolNotFound",
             Self::PrincipalNotFound => "PrincipalNotFound",
             Self::Conflict => "Conflict",
+            Self::NotAllowed => "NotAllowed",
             Self::InvalidSpec => "InvalidSpec",
             Self::AccessDenied => "AccessDenied",
             Self::Rejected => "Rejected",
@@ -147,7 +151,9 @@ impl Outcome {
             | Self::TargetNotFound
             | Self::PoolNotFound
             | Self::PrincipalNotFound => Class::WaitingThenStalled,
-            Self::Conflict | Self::InvalidSpec | Self::AccessDenied | Self::Rejected => Class::Stalled,
+            Self::Conflict | Self::NotAllowed | Self::InvalidSpec | Self::AccessDenied | Self::Rejected => {
+                Class::Stalled
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cloud_access_operator::api::{CloudAccount, GROUP};
+use cloud_access_operator::api::{CloudAccount, ClusterCloudAccount, GROUP};
 use cloud_access_operator::app::crds;
 use cloud_access_operator::engine::AccessKind;
 use cloud_access_operator::every_kind;
@@ -24,7 +24,7 @@ use crate::world::{admin, environment};
 const NAMESPACE: &str = "docs";
 
 /// What is told of every kind of access in the same words.
-const ALIKE: [&str; 13] = [
+const ALIKE: [&str; 14] = [
     "### .spec.accountRef",
     "### .spec.adoptionPolicy",
     "### .spec.deletionPolicy",
@@ -35,6 +35,7 @@ const ALIKE: [&str; 13] = [
     "### .status.observedGeneration",
     "### .status.owned",
     "### .status.plan",
+    "### .status.grantedAt",
     "### .status.expiredAt",
     "### .status.lastHandledReconcileAt",
     "### .status.lastRequestId",
@@ -92,6 +93,7 @@ fn reread(document: &Value) -> Result<Value, String> {
                     by::<<$access as AccessKind>::Object>(document)
                 })*
                 kind if kind == CloudAccount::kind(&()) => by::<CloudAccount>(document),
+                kind if kind == ClusterCloudAccount::kind(&()) => by::<ClusterCloudAccount>(document),
                 _ => Err(format!("there is no kind {kind}")),
             }
         };
@@ -117,9 +119,14 @@ async fn every_example_is_accepted_by_a_real_api_server() {
     namespaces.patch(NAMESPACE, &params, &Patch::Apply(namespace)).await.unwrap();
     for (place, document) in our_examples() {
         let mut object: DynamicObject = serde_json::from_value(document).unwrap();
-        object.metadata.namespace = Some(NAMESPACE.to_owned());
         let kind = GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap();
-        let objects = Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind));
+        let resource = ApiResource::from_gvk(&kind);
+        let objects = if kind.kind == ClusterCloudAccount::kind(&()) {
+            Api::all_with(client.clone(), &resource)
+        } else {
+            object.metadata.namespace = Some(NAMESPACE.to_owned());
+            Api::namespaced_with(client.clone(), NAMESPACE, &resource)
+        };
         let applied: Result<DynamicObject, _> =
             objects.patch(&object.name_any(), &params.clone().dry_run(), &Patch::Apply(&object)).await;
         applied.unwrap_or_else(|error| panic!("{place}\n{error}"));
@@ -182,12 +189,17 @@ fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
 #[test]
 fn what_every_kind_has_is_told_in_the_same_words() {
     for heading in ALIKE {
-        let of_access = |(kind, ..): &(String, String, Value)| *kind != CloudAccount::kind(&());
+        let of_access = |(kind, ..): &(String, String, Value)| !is_account(kind);
         let told = pages().into_iter().filter(of_access).map(|(kind, page, _)| {
             section(&page, heading).unwrap_or_else(|| panic!("{kind}: no {heading}")).to_owned()
         });
         assert_eq!(told.collect::<BTreeSet<_>>().len(), 1, "{heading}");
     }
+}
+
+/// It is a kind of accounts, not of access.
+fn is_account(kind: &str) -> bool {
+    [CloudAccount::kind(&()), ClusterCloudAccount::kind(&())].iter().any(|account| account == kind)
 }
 
 /// The words in the first column of a section's tables of reasons.
@@ -203,7 +215,7 @@ fn every_reason_exists_and_stands_below_the_condition_that_it_leads_to() {
         for reason in reasons(&page) {
             assert!(Outcome::from_reason(reason).is_some(), "{kind}: there is no reason {reason}");
         }
-        if kind == CloudAccount::kind(&()) {
+        if is_account(&kind) {
             continue;
         }
         for (condition, classes) in [

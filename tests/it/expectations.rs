@@ -111,7 +111,7 @@ impl Runner {
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Value>, String> {
         for kind in KINDS {
             let (objects, name) = self.find(kind, name)?;
-            if let Some(object) = objects.get_opt(name).await.unwrap() {
+            if let Some(object) = objects.get_opt(&name).await.unwrap() {
                 return Ok(Some(serde_json::to_value(object).unwrap()));
             }
         }
@@ -132,14 +132,14 @@ impl Runner {
     }
 
     async fn account_is_gone(&self, account: &str) -> Result<(), String> {
-        let (accounts, name) = self.find("CloudAccount", account)?;
-        let found = accounts.get_opt(name).await.map_err(|error| error.to_string())?;
+        let (accounts, name) = self.find_account(account)?;
+        let found = accounts.get_opt(&name).await.map_err(|error| error.to_string())?;
         found.map_or(Ok(()), |account| Err(format!("instead: {:?}", account.metadata)))
     }
 
     async fn account_status(&self, account: &str) -> Result<Value, String> {
-        let (accounts, name) = self.find("CloudAccount", account)?;
-        let account = accounts.get(name).await.map_err(|error| error.to_string())?;
+        let (accounts, name) = self.find_account(account)?;
+        let account = accounts.get(&name).await.map_err(|error| error.to_string())?;
         Ok(account.data["status"].clone())
     }
 

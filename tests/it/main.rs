@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "tests start servers and read their environment")]
 
+mod account_steps;
 mod admission;
 mod cloud;
 mod contained;

@@ -212,7 +212,9 @@ impl ObjectStore {
         }
         let meta = &mut object["metadata"];
         meta["name"] = json!(name);
-        meta["namespace"] = json!(path.namespace);
+        if !path.namespace.is_empty() {
+            meta["namespace"] = json!(path.namespace);
+        }
         meta["uid"] = json!(format!("uid-{}", inner.version + 1));
         meta["generation"] = json!(1);
         meta["creationTimestamp"] = json!((self.now)().round(jiff::Unit::Second).unwrap().to_string());
@@ -319,6 +321,10 @@ impl Path {
         if parts.peek().is_some_and(|part| part == "namespaces") {
             parts.next();
             namespace = parts.next().unwrap_or_default();
+            if parts.peek().is_none() {
+                let (resource, name) = ("namespaces".to_owned(), std::mem::take(&mut namespace));
+                return Self { namespace, resource, name, subresource: String::new() };
+            }
         }
         let mut next = || parts.next().unwrap_or_default();
         Self { namespace, resource: next(), name: next(), subresource: next() }
@@ -342,7 +348,7 @@ impl Path {
 
     /// Access objects have a status, which their default says was never looked at.
     fn has_status(&self) -> bool {
-        self.is_custom() && self.resource != "cloudaccounts"
+        self.is_custom() && !matches!(self.resource.as_str(), "cloudaccounts" | "clustercloudaccounts")
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Runner {
     patching: Vec<tokio::task::AbortHandle>,
     /// Every value of every Secret that was applied.
     pub(crate) secrets: Vec<String>,
+    /// Every ClusterCloudAccount that was applied, by its name in the API server.
+    cluster_accounts: Vec<String>,
 }
 
 /// A step that did not go as the script says, and what is instead.
@@ -53,8 +55,8 @@ impl Runner {
 
     /// A world with what every scenario starts with, and a running operator.
     pub async fn begin(world: World) -> Self {
-        let (patching, secrets) = (Vec::new(), Vec::new());
-        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, patching, secrets };
+        let (patching, secrets, cluster_accounts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, patching, secrets, cluster_accounts };
         runner.prepare().await;
         runner.world.start_operator();
         runner
@@ -88,76 +90,42 @@ impl Runner {
         };
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         match kind {
-            "Namespace" => Api::all_with(self.world.client.clone(), &resource),
+            "Namespace" | "ClusterCloudAccount" => Api::all_with(self.world.client.clone(), &resource),
             _ => Api::namespaced_with(self.world.client.clone(), namespace, &resource),
         }
     }
 
     /// The objects of a kind beside one, and the name of that one, which the scenario writes `NAME` or `OTHER/NAME`.
-    pub(crate) fn find<'a>(&self, kind: &str, written: &'a str) -> Result<(Api<DynamicObject>, &'a str), String> {
+    pub(crate) fn find(&self, kind: &str, written: &str) -> Result<(Api<DynamicObject>, String), String> {
+        if kind == "ClusterCloudAccount" {
+            return Ok((self.api(kind, ""), self.world.cluster_name(written)));
+        }
         let (namespace, name) = self.world.place(written)?;
-        Ok((self.api(kind, &namespace), name))
+        Ok((self.api(kind, &namespace), name.to_owned()))
     }
 
     /// What every scenario starts with: its namespaces, each with what leads to the simulator.
     async fn prepare(&mut self) {
-        if !self.world.is_pure() {
-            for namespace in self.world.namespaces() {
+        for namespace in self.world.namespaces().into_iter().chain([self.world.own_namespace()]) {
+            if !self.world.is_pure() {
                 drop(self.api("Namespace", "").delete(&namespace, &DeleteParams::default()).await);
-                self.apply(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await.unwrap();
             }
+            self.apply(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await.unwrap();
         }
+        self.prepare_secrets("operator/").await.unwrap();
         self.prepare_accounts("").await.unwrap();
         for other in self.world.others.clone() {
             self.prepare_accounts(&format!("{other}/")).await.unwrap();
         }
     }
 
-    /// For each cloud a Secret and an account that leads to the simulator; `within` is `` or `OTHER/`.
-    async fn prepare_accounts(&mut self, within: &str) -> Result<(), String> {
-        let mut settings = simulator::Settings::default();
-        let keys = [("huawei", settings.access_keys.remove(0)), ("alibaba", settings.alibaba_keys.remove(0))];
-        for (vendor, key) in keys {
-            self.apply(&json!({
-                "kind": "Secret", "metadata": metadata(&format!("{within}{vendor}-credentials")),
-                "stringData": {"access-key-id": key.id, "secret-access-key": key.secret}
-            }))
-            .await?;
-        }
-        self.apply_huawei(&format!("{within}huawei"), "huawei-credentials").await?;
-        self.apply_alibaba(&format!("{within}alibaba"), "alibaba-credentials", "2018-04-12").await
-    }
-
-    /// An account of Huawei Cloud that leads to the simulator, with the credentials of a Secret.
-    async fn apply_huawei(&mut self, name: &str, secret: &str) -> Result<(), String> {
-        let endpoint = &self.world.endpoint;
-        self.apply(&json!({
-            "kind": "CloudAccount", "metadata": metadata(name),
-            "spec": {"huawei": {
-                "region": "cn-north-4", "projectId": simulator::Settings::default().project_id,
-                "endpoints": {"dli": endpoint, "dws": endpoint, "dataArts": endpoint, "iam": endpoint},
-                "credentials": {"secretRef": {"name": secret}}
-            }}
-        }))
-        .await
-    }
-
-    /// An account of Alibaba Cloud that leads to the simulator, with the credentials of a Secret.
-    async fn apply_alibaba(&mut self, name: &str, secret: &str, version: &str) -> Result<(), String> {
-        self.apply(&json!({
-            "kind": "CloudAccount", "metadata": metadata(name),
-            "spec": {"alibaba": {
-                "region": "cn-hangzhou", "ehpcApiVersion": version, "endpoint": self.world.endpoint,
-                "credentials": {"secretRef": {"name": secret}}
-            }}
-        }))
-        .await
-    }
-
     /// What a scenario leaves in a real API server.
     pub(crate) async fn clean_up(&self) {
         if self.world.is_pure() {
             return;
+        }
+        for account in &self.cluster_accounts {
+            drop(forget(&self.api("ClusterCloudAccount", ""), account).await);
         }
         for (kind, namespace) in self.everywhere() {
             let objects = self.api(kind, &namespace);
@@ -173,7 +141,7 @@ impl Runner {
         KINDS.into_iter().flat_map(move |kind| namespaces.clone().into_iter().map(move |namespace| (kind, namespace)))
     }
 
-    async fn apply(&mut self, manifest: &Value) -> Result<(), String> {
+    pub(crate) async fn apply(&mut self, manifest: &Value) -> Result<(), String> {
         let mut manifest = manifest.clone();
         let kind = manifest["kind"].as_str().ok_or("no kind")?.to_owned();
         let mut name = manifest["metadata"]["name"].as_str().ok_or("no name")?.to_owned();
@@ -181,8 +149,15 @@ impl Runner {
             name = format!("{other}/{name}");
         }
         let (namespace, name) = self.world.place(&name)?;
-        if kind != "Namespace" {
-            manifest["metadata"]["namespace"] = json!(namespace);
+        let mut name = name.to_owned();
+        match kind.as_str() {
+            "Namespace" => {}
+            "ClusterCloudAccount" => {
+                name = self.world.cluster_name(&name);
+                manifest["metadata"]["name"] = json!(name);
+                self.cluster_accounts.push(name.clone());
+            }
+            _ => manifest["metadata"]["namespace"] = json!(namespace),
         }
         if manifest["apiVersion"].is_null() {
             let core = matches!(kind.as_str(), "Secret" | "Namespace");
@@ -192,11 +167,15 @@ impl Runner {
             let account = if kind == "HpcUser" { "alibaba" } else { "huawei" };
             manifest["spec"]["accountRef"] = json!({"kind": "CloudAccount", "name": account});
         }
+        if manifest["spec"]["accountRef"]["kind"] == "ClusterCloudAccount" {
+            let account = &mut manifest["spec"]["accountRef"]["name"];
+            *account = json!(self.world.cluster_name(account.as_str().unwrap_or_default()));
+        }
         if kind == "Secret" {
             self.take_secret(&mut manifest);
         }
         let params = PatchParams::apply("scenario").force();
-        let applied = self.api(&kind, &namespace).patch(name, &params, &Patch::Apply(&manifest)).await;
+        let applied = self.api(&kind, &namespace).patch(&name, &params, &Patch::Apply(&manifest)).await;
         applied.map(drop).map_err(|error| error.to_string())
     }
 
@@ -214,8 +193,9 @@ impl Runner {
         let yaml = || serde_saphyr::from_str::<Value>(&step.text()).map_err(|error| error.to_string());
         match step.words().as_slice() {
             ["cloud", what @ ..] => self.cloud(what, &step.rest),
-            ["apply", "account", name, secret] => self.apply_huawei(name, secret).await,
-            ["apply", "account", name, secret, version] => self.apply_alibaba(name, secret, version).await,
+            ["apply", "account" | "cluster", ..] | ["release", "revocations", ..] | ["label", ..] => {
+                self.account_step(step).await
+            }
             ["apply"] => self.apply(&yaml()?).await,
             ["patch", kind, name] => {
                 let mut patch = yaml()?;
@@ -223,29 +203,28 @@ impl Runner {
                     self.take_secret(&mut patch);
                 }
                 let (objects, name) = self.find(kind, name)?;
-                let patched = objects.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+                let patched = objects.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
                 patched.map(drop).map_err(|error| error.to_string())
             }
             ["status", kind, name] => {
                 let (patch, (objects, name)) = (json!({"status": yaml()?}), self.find(kind, name)?);
-                let patched = objects.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+                let patched = objects.patch_status(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
                 patched.map(drop).map_err(|error| error.to_string())
             }
             ["delete", kind, name] => {
                 let (objects, name) = self.find(kind, name)?;
-                let deleted = objects.delete(name, &DeleteParams::default()).await;
+                let deleted = objects.delete(&name, &DeleteParams::default()).await;
                 deleted.map(drop).map_err(|error| error.to_string())
             }
             ["forget", kind, name] => {
                 let (objects, name) = self.find(kind, name)?;
-                forget(&objects, name).await.map_err(|error| error.to_string())
+                forget(&objects, &name).await.map_err(|error| error.to_string())
             }
             ["wait", time] => {
                 assert!(self.world.is_pure(), "only the pure world can wait: say `only pure`");
                 tokio::time::sleep(parse_duration(time).ok_or("not a duration")?).await;
                 Ok(())
             }
-            ["release", "revocations", "of", account] => self.release(account).await,
             ["clock", by] => self.world.set_clock(by),
             ["relabel", kind, name] => {
                 self.keep_patching(kind, name, |count| json!({"labels": {"count": count.to_string()}}))
@@ -270,15 +249,6 @@ impl Runner {
         }
     }
 
-    async fn release(&self, account: &str) -> Result<(), String> {
-        let (accounts, account) = self.find("CloudAccount", account)?;
-        let held = accounts.get(account).await.map_err(|error| error.to_string())?;
-        let id = &held.data["status"]["held"]["id"];
-        let patch = json!({"metadata": {"annotations": {"cloudaccess.dev/releaseRevocations": id}}});
-        let patched = accounts.patch(account, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        patched.map(drop).map_err(|error| error.to_string())
-    }
-
     /// What happens to the API server of the pure world.
     fn store_step(&self, step: &Step) -> Result<(), String> {
         let store = self.world.store()?;
@@ -300,7 +270,6 @@ impl Runner {
     /// From here on somebody changes the object's metadata, ten times a second, for as long as the world stands.
     fn keep_patching(&mut self, kind: &str, name: &str, metadata: fn(u64) -> Value) -> Result<(), String> {
         let (objects, name) = self.find(kind, name)?;
-        let name = name.to_owned();
         let patch = async move {
             for count in 0_u64.. {
                 let patch = json!({"metadata": metadata(count)});
@@ -310,14 +279,6 @@ impl Runner {
         };
         self.patching.push(tokio::spawn(patch).abort_handle());
         Ok(())
-    }
-}
-
-/// The metadata of an object that the scenario would write `NAME` or `OTHER/NAME`.
-fn metadata(written: &str) -> Value {
-    match written.split_once('/') {
-        None => json!({"name": written}),
-        Some((other, name)) => json!({"name": name, "namespace": other}),
     }
 }
 

@@ -24,6 +24,8 @@
 //! | `apply` + YAML | kubectl apply; apiVersion, namespace and accountRef may be left out |
 //! | `apply account NAME SECRET` | a CloudAccount of Huawei Cloud that leads to the simulator, as `huawei` does from the start |
 //! | `apply account NAME SECRET VERSION` | one of Alibaba Cloud with this `ehpcApiVersion`, as `alibaba` is from the start, with 2018-04-12 |
+//! | `apply cluster account NAME SECRET` + YAML | a ClusterCloudAccount of Huawei Cloud that leads to the simulator, with a Secret of the operator's namespace, which has the Secrets that the scenario's own has; the body is the rest of its spec |
+//! | `label namespace KEY=VALUE… KEY-…`, `label namespace OTHER KEY=VALUE…` | labels of a namespace are set, or taken away |
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
 //! | `status KIND NAME` + YAML | somebody patches the status, as a merge patch: a restore from a backup does |
@@ -53,6 +55,9 @@
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
 //! | `expect writes N` | Kubernetes writes of the operator since the last such step, or the last `expect quiet` (pure world only) |
+//!
+//! Objects in the operator's own namespace are written `operator/NAME`; a ClusterCloudAccount is written `cluster/NAME` where an
+//! ACCOUNT is named. Its real name is another: an `accountRef` is adapted, messages are not.
 //!
 //! `@word` stands for an id of 32 characters: the word, filled up with zeros.
 //!

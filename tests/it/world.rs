@@ -89,6 +89,9 @@ pub struct World {
 /// Runs an operator in this process until told to stop.
 type RunOperator = fn(Operator, watch::Receiver<bool>) -> BoxFuture<'static, ()>;
 
+/// What scenarios call the operator's own namespace.
+const OPERATOR: &str = "operator";
+
 /// How long the operator may take to stop: its calls are short here.
 const STOPPING: Duration = Duration::from_secs(10);
 
@@ -162,11 +165,23 @@ impl World {
         [self.namespace.clone()].into_iter().chain(others).collect()
     }
 
-    /// The namespace and the name of an object, as the scenario writes it: `NAME`, or `OTHER/NAME`.
+    /// The operator's own namespace.
+    pub fn own_namespace(&self) -> String {
+        self.other(OPERATOR)
+    }
+
+    /// The name of something of the cluster, where other scenarios have theirs, too.
+    pub fn cluster_name(&self, name: &str) -> String {
+        self.other(name)
+    }
+
+    /// The namespace and the name of an object, as the scenario writes it: `NAME`, `OTHER/NAME`, or `operator/NAME`.
     pub fn place<'a>(&self, written: &'a str) -> Result<(String, &'a str), String> {
         match written.split_once('/') {
             None => Ok((self.namespace.clone(), written)),
-            Some((other, name)) if self.others.iter().any(|known| known == other) => Ok((self.other(other), name)),
+            Some((other, name)) if other == OPERATOR || self.others.iter().any(|known| known == other) => {
+                Ok((self.other(other), name))
+            }
             Some((other, _)) => Err(format!("say `namespace {other}` at the top")),
         }
     }
@@ -229,7 +244,7 @@ impl World {
     pub fn start_operator(&mut self) {
         let setting =
             |name: &str| parse_duration(&self.settings.iter().find(|(key, _)| key == name).unwrap().1).unwrap();
-        let namespaces = self.namespaces();
+        let (namespaces, own_namespace) = (self.namespaces(), self.own_namespace());
         match &mut self.operation {
             Operation::Pure { store, clock, running } => {
                 let (stop, stopped) = watch::channel(false);
@@ -238,6 +253,7 @@ impl World {
                     client: store.client("operator"),
                     settings: Settings {
                         namespaces: Vec::new(),
+                        own_namespace,
                         drift_interval: setting("drift-interval"),
                         in_flight_window: setting("in-flight-window"),
                         stalled_after: setting("stalled-after"),
@@ -262,7 +278,7 @@ impl World {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
                 command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
                 command.args(["--metrics-address", "127.0.0.1:0"]);
-                command.args(["--allow-endpoint", &self.endpoint]);
+                command.args(["--allow-endpoint", &self.endpoint, "--namespace", &own_namespace]);
                 command.args(namespaces.iter().flat_map(|namespace| ["--watch-namespace", namespace]));
                 for (name, value) in &self.settings {
                     command.arg(format!("--{name}")).arg(value);
