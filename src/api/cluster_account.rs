@@ -26,10 +26,6 @@ use super::{CloudAccountSpec, CloudAccountStatus};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.huawei) != has(self.alibaba)").message("exactly one vendor must be given: huawei or alibaba"),
-    validation = Rule::new("has(self.huawei) == has(oldSelf.huawei)").message("the vendor cannot be changed: create another account")
-)]
 pub struct ClusterCloudAccountSpec {
     /// How the cloud is reached.
     #[serde(flatten)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::Settings;
 use super::entry::{ObjectKey, shorten};
 use super::policy::Policy;
 use super::problem::Problem;
@@ -31,6 +32,8 @@ pub(crate) struct Accounts {
     tenants: Arc<Tenants>,
     /// Where ClusterCloudAccounts have their Secrets.
     own_namespace: String,
+    /// No object is unknown for being in a namespace that is not watched.
+    watches_all: bool,
     known: Mutex<BTreeMap<ObjectKey, Known>>,
     /// Why ClusterCloudAccounts could never be listed.
     unlisted: Mutex<Option<String>>,
@@ -108,10 +111,12 @@ impl Accounts {
         resolve: ResolveAccount,
         secrets: Arc<Secrets>,
         tenants: Arc<Tenants>,
-        own_namespace: String,
+        settings: &Settings,
     ) -> Self {
+        let (own_namespace, watches_all) = (settings.own_namespace.clone(), settings.namespaces.is_empty());
         let (known, connections) = (Mutex::default(), Mutex::default());
-        Self { resolve, secrets, tenants, own_namespace, known, unlisted: Mutex::default(), connections }
+        let unlisted = Mutex::default();
+        Self { resolve, secrets, tenants, own_namespace, watches_all, known, unlisted, connections }
     }
 
     /// ClusterCloudAccounts could not be listed, or can be.
@@ -184,6 +189,11 @@ impl Accounts {
         }
     }
 
+    /// Nobody but this operator serves objects that name the account.
+    pub(crate) fn sees_all_of(&self, key: &ObjectKey) -> bool {
+        self.watches_all || key.account_kind() == AccountKind::CloudAccount
+    }
+
     /// The accounts that list something of this target as held back.
     pub(crate) fn holding(&self, target: &str) -> Vec<ObjectKey> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +209,8 @@ impl Accounts {
     /// The targets of a service of which some account lists something as held back.
     pub(crate) fn held_targets(&self, service: &str) -> BTreeSet<String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = known.values().filter_map(|account| match account {
+        let own = known.iter().filter(|(key, _)| self.sees_all_of(key));
+        let held = own.filter_map(|(_, account)| match account {
             Known::Spec { status, .. } => status.held.as_ref(),
             Known::Undecodable(_) => None,
         });

@@ -81,7 +81,7 @@ impl Brake {
 
     /// Nobody asks for anything on the target any more. Returns whether every account knows.
     pub(crate) async fn forget(&self, accounts: &[ObjectKey], target: &str, now: Timestamp) -> bool {
-        let (about, principals) = (&BTreeSet::new(), &BTreeSet::new());
+        let (about, principals) = (&BTreeSet::new(), Some(&BTreeSet::new()));
         let mut all = true;
         for account in accounts {
             let question = Question { target, revocations: &[], about, principals, released: None, now };
@@ -123,9 +123,10 @@ impl<K: AccessKind> Pass<'_, K> {
             let revocations: Vec<_> = revoking.iter().filter_map(|write| write.revocation(target)).collect();
             let (about, all) =
                 (self.decided(&account, &parts, principals), self.names.iter().map(String::as_str).collect());
+            let all = self.engine.accounts.sees_all_of(&account).then_some(&all);
             let (released, now) = (None, self.engine.clock.now());
             let question =
-                Question { target, revocations: &revocations, about: &about, principals: &all, released, now };
+                Question { target, revocations: &revocations, about: &about, principals: all, released, now };
             match self.engine.brake.ask(&account, &question).await {
                 Ok(answer) => {
                     let until = self.until(answer.again_at, now);
@@ -156,7 +157,8 @@ impl<K: AccessKind> Pass<'_, K> {
         let limited = revoking.filter(|account| accounts.limits_revocations(account)).cloned();
         // What an account that cannot list holds back is not known to be over.
         let holding = accounts.holding(target).into_iter().filter(|account| {
-            self.observation.trouble(account).is_none() || self.observation.client(account).is_some()
+            let has_no_claim = self.observation.trouble(account).is_none() && accounts.sees_all_of(account);
+            has_no_claim || self.observation.client(account).is_some()
         });
         limited.chain(holding).collect()
     }

@@ -47,8 +47,8 @@ pub(crate) struct Question<'a> {
     pub(crate) revocations: &'a [(String, HeldRevocation)],
     /// The principals that this is all about: nothing else of theirs is held back.
     pub(crate) about: &'a BTreeSet<&'a str>,
-    /// Every principal of the target that any object is about.
-    pub(crate) principals: &'a BTreeSet<&'a str>,
+    /// Every principal of the target that any object is about; `None` when other operators may serve some that are not known.
+    pub(crate) principals: Option<&'a BTreeSet<&'a str>>,
     /// The id that the account's annotation lets go.
     pub(crate) released: Option<&'a str>,
     pub(crate) now: Timestamp,
@@ -116,7 +116,8 @@ impl Ledger {
         let asked = |revocation: &HeldRevocation| question.revocations.iter().any(|(_, asked)| asked == revocation);
         let concerns = |one: &HeldRevocation| {
             let name = one.principal.as_str();
-            one.target == question.target && (question.about.contains(name) || !question.principals.contains(name))
+            let is_nobodys = || question.principals.is_some_and(|principals| !principals.contains(name));
+            one.target == question.target && (question.about.contains(name) || is_nobodys())
         };
         let left = before.iter().filter(|one| !concerns(one) || asked(one) && is_released);
         let mut list: Vec<_> = left.cloned().collect();

@@ -27,7 +27,7 @@ fn ask_of(
     second: i64,
 ) -> Answer {
     let about: BTreeSet<&str> = revocations.iter().map(|(_, one)| one.principal.as_str()).collect();
-    let question = Question { target, revocations, about: &about, principals: &about, released, now: at(second) };
+    let question = Question { target, revocations, about: &about, principals: Some(&about), released, now: at(second) };
     ledger.answer(limit, &question)
 }
 
@@ -115,13 +115,27 @@ fn targets_and_principals_that_are_not_asked_about_stay_listed() {
     let both = ask_of(&first, none, "r", &[("team".to_owned(), of("r", "c"))], None, 1).ledger;
     assert_eq!(held(&both), ["a", "b", "c"]);
     let (about, principals) = (BTreeSet::from(["a"]), BTreeSet::from(["a", "b"]));
-    let question =
-        Question { target: "q", revocations: &[], about: &about, principals: &principals, released: None, now: at(2) };
+    let question = Question {
+        target: "q",
+        revocations: &[],
+        about: &about,
+        principals: Some(&principals),
+        released: None,
+        now: at(2),
+    };
     assert_eq!(held(&both.answer(none, &question).ledger), ["b", "c"], "a is over, b is asked about later");
     let principals = BTreeSet::from(["a"]);
-    let question =
-        Question { target: "q", revocations: &[], about: &about, principals: &principals, released: None, now: at(2) };
+    let question = Question {
+        target: "q",
+        revocations: &[],
+        about: &about,
+        principals: Some(&principals),
+        released: None,
+        now: at(2),
+    };
     assert_eq!(held(&both.answer(none, &question).ledger), ["c"], "nobody knows b any more");
+    let question = Question { principals: None, ..question };
+    assert_eq!(held(&both.answer(none, &question).ledger), ["b", "c"], "another operator may serve b");
 }
 
 #[test]

@@ -157,8 +157,7 @@ impl Context {
     ) -> Self {
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
         let tenants = Arc::new(Tenants::default());
-        let own_namespace = settings.own_namespace.clone();
-        let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), own_namespace);
+        let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), &settings);
         let accounts = Arc::new(accounts);
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
         let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));

@@ -220,7 +220,9 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
         engine.forget_idle();
         if let Group::Target(key) = group {
             engine.unmanaged.forget(key);
-            if !engine.brake.forget(&engine.accounts.holding(key), key, engine.clock.now()).await {
+            let mut holding = engine.accounts.holding(key);
+            holding.retain(|account| engine.accounts.sees_all_of(account));
+            if !engine.brake.forget(&holding, key, engine.clock.now()).await {
                 return Some(Instant::now() + engine.settings.retry_after_refusal);
             }
         }
