@@ -184,16 +184,16 @@ async fn is_missed(right: &Right, number: usize, script: &Script, environment: &
             sleep(LOOK).await;
         }
     };
-    tokio::select! {
-        // Whether it went as expected says less: what is refused may be no more than an event.
-        played = runner.play(script) => drop(played),
-        () = is_refused => {}
-    }
+    // Whether it went as expected says less: what is refused may be no more than an event.
+    let played = tokio::select! {
+        played = runner.play(script) => played.err().map(|broken| broken.0).unwrap_or_default(),
+        () = is_refused => String::new(),
+    };
     runner.world.kill_operator();
     runner.clean_up().await;
     lacking.remove(&client).await;
     let (refused, expected) = (refused(), BTreeSet::from([right.refusal()]));
-    if refused == expected { Ok(()) } else { Err(format!("without {right:?}, refused was {refused:?}")) }
+    if refused == expected { Ok(()) } else { Err(format!("without {right:?}, refused was {refused:?}; {played}")) }
 }
 
 #[tokio::test]
@@ -204,6 +204,6 @@ async fn the_operator_needs_each_of_its_rights_on_a_real_api_server() {
     let runs = stream::iter(rights.iter().enumerate())
         .map(|(number, right)| is_missed(right, number, &script, &environment))
         .buffer_unordered(AT_ONCE);
-    let unused: Vec<_> = runs.filter_map(async |run| run.err()).collect().await;
+    let unused: Vec<_> = runs.collect::<Vec<_>>().await.into_iter().filter_map(Result::err).collect();
     assert!(unused.is_empty(), "rights that are not needed, or not found out:\n{}", unused.join("\n"));
 }
