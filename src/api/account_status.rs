@@ -5,10 +5,39 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the operator remembers of an account: what it revoked, what it holds back, and what nobody asks for.
+use super::{Condition, ConditionType};
+
+/// How an account stands, and what the operator remembers of it: what it revoked, what it holds back, and what nobody asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudAccountStatus {
+    /// The generation of the spec that the conditions are about; -1 before the operator's first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// How the account stands: Ready, and while they apply Reconciling or Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
+    #[schemars(length(max = 8))]
+    pub conditions: Vec<Condition>,
+
+    /// How many objects name the account, by how they rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["reason".to_string()]))]
+    #[schemars(length(max = 64))]
+    pub claims: Vec<ClaimCount>,
+
+    /// When the credentials end that the operator got in exchange for others; it gets new ones before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40), regex(pattern = r"^[0-9T:.Z+-]+$"))]
+    pub credentials_expire_at: Option<Timestamp>,
+
+    /// What the rules of a ClusterCloudAccount allow, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 64), inner(length(max = 2048), regex(pattern = r"^[^\x00]+$")))]
+    pub rules: Vec<String>,
+
     /// What was revoked through the account in the window of its revocationLimit. Recorded before the cloud is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -24,6 +53,24 @@ pub struct CloudAccountStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["target".to_string()]))]
     #[schemars(length(max = 256))]
     pub unmanaged: Vec<Unmanaged>,
+}
+
+/// Objects that rest for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClaimCount {
+    /// The reason of their condition Ready; `New` before the first look.
+    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z]+$"))]
+    pub reason: String,
+    /// How many.
+    pub count: u32,
+}
+
+impl CloudAccountStatus {
+    /// The condition of that type, if present.
+    #[must_use]
+    pub fn condition(&self, type_: ConditionType) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
 }
 
 /// Revocations for one namespace, counted together.

@@ -13,7 +13,9 @@ pub use account::{
     AccountKind, AccountRef, AlibabaAccount, AlibabaCredentials, CloudAccount, CloudAccountSpec, EhpcApiVersion,
     HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, RevocationLimit, SecretKeyRef, SecretName,
 };
-pub use account_status::{CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged};
+pub use account_status::{
+    ClaimCount, CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged,
+};
 pub use cluster_account::{
     AccessRule, ClusterCloudAccount, ClusterCloudAccountSpec, LabelExpression, LabelOperator, NamespaceSelector,
     RiskyPolicy,

@@ -10,7 +10,7 @@ use super::policy::Policy;
 use super::problem::Problem;
 use super::secrets::{SecretData, Secrets};
 use super::tenants::{Labels, Tenants};
-use crate::api::{AccountKind, CloudAccountSpec, CloudAccountStatus, Unmanaged};
+use crate::api::{AccountKind, CloudAccountSpec, CloudAccountStatus};
 use crate::clouds::Account;
 use crate::plan::Outcome;
 
@@ -94,6 +94,16 @@ impl Known {
             _ => self == other,
         }
     }
+}
+
+/// An account as it stands.
+pub(crate) struct Standing {
+    pub(crate) generation: i64,
+    pub(crate) version: String,
+    /// What its rules allow, in words.
+    pub(crate) rules: Vec<String>,
+    /// What its status says.
+    pub(crate) status: Arc<CloudAccountStatus>,
 }
 
 /// What keeps an account, and whether it is to go.
@@ -180,13 +190,25 @@ impl Accounts {
         self.known(key).is_ok_and(|known| known.spec.revocation_limit.is_some())
     }
 
-    /// What an account's status says of targets with access that nobody answers for; `None` if the account cannot be read.
-    pub(crate) fn unmanaged(&self, key: &ObjectKey) -> Option<Vec<Unmanaged>> {
+    /// The accounts that can be read, as they stand.
+    pub(crate) fn standings(&self) -> BTreeMap<ObjectKey, Standing> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(key)? {
-            Known::Spec { status, .. } => Some(status.unmanaged.clone()),
+        let standing = |(key, account): (&ObjectKey, &Known)| match account {
+            Known::Spec { version, policy, status, .. } => {
+                let rules = policy.as_ref().map(|policy| policy.in_words()).unwrap_or_default();
+                let generation = version.rsplit(' ').next().and_then(|it| it.parse().ok()).unwrap_or_default();
+                let (version, status) = (version.clone(), Arc::clone(status));
+                Some((key.clone(), Standing { generation, version, rules, status }))
+            }
             Known::Undecodable(_) => None,
-        }
+        };
+        known.iter().filter_map(standing).collect()
+    }
+
+    /// The version of the connection that calls are made through now.
+    pub(crate) fn connected(&self, key: &ObjectKey) -> Option<Arc<str>> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(key).map(|connection| Arc::clone(&connection.version))
     }
 
     /// Nobody but this operator serves objects that name the account.

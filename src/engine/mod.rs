@@ -6,6 +6,7 @@
 //! | `watch` | brings objects and accounts into the store |
 //! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
 //! | `accounts`, `account_objects`, `guard`, `secrets` | accounts and connections; their objects, and what keeps them; the Secrets that these and claims name |
+//! | `health` | how accounts stand, told in their statuses |
 //! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
@@ -28,6 +29,7 @@ mod events;
 mod gather;
 mod group;
 mod guard;
+mod health;
 mod holds;
 mod kind;
 mod landing;
@@ -82,6 +84,7 @@ use brake::Brake;
 use entry::Entry;
 use group::Group;
 use guard::Guard;
+use health::Health;
 use memory::TargetMemory;
 use objects::Objects;
 use reaction::Trouble;
@@ -136,6 +139,7 @@ pub struct Context {
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
     guard: Arc<Guard>,
+    health: Arc<Health>,
     unmanaged: Arc<Unmanaged>,
     metrics: Metrics,
     events: Events,
@@ -160,9 +164,24 @@ impl Context {
         let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), &settings);
         let accounts = Arc::new(accounts);
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
+        let health = Arc::new(Health::default());
         let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));
         let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
-        Self { client, settings, clock, accounts, tenants, secrets, brake, guard, unmanaged, metrics, events, stop }
+        Self {
+            client,
+            settings,
+            clock,
+            accounts,
+            tenants,
+            secrets,
+            brake,
+            guard,
+            health,
+            unmanaged,
+            metrics,
+            events,
+            stop,
+        }
     }
 }
 
@@ -174,6 +193,7 @@ struct Engine<K: AccessKind> {
     secrets: Arc<Secrets>,
     brake: Arc<Brake>,
     guard: Arc<Guard>,
+    health: Arc<Health>,
     unmanaged: Arc<Unmanaged>,
     store: Store<K::Object>,
     objects: Objects<K::Object>,

@@ -93,7 +93,23 @@ impl<K: AccessKind> Pass<'_, K> {
             let pause = trouble.pause(self.failed_looks.saturating_sub(1), (self.engine.settings.random)());
             self.look.at(Some(now + pause));
         }
+        for account in accounts {
+            self.tell_health(account);
+        }
         self.doubt_rejected().await;
+    }
+
+    /// Whether the cloud knew who was calling, if it was called.
+    fn tell_health(&self, account: &ObjectKey) {
+        let (Some(version), trouble) = (self.engine.accounts.connected(account), self.observation.trouble(account))
+        else {
+            return;
+        };
+        let rejected = trouble.filter(|trouble| trouble.outcome == Outcome::CredentialsRejected);
+        let answered = trouble.is_none_or(|trouble| trouble.outcome == Outcome::AccessDenied);
+        if rejected.is_some() || answered {
+            self.engine.health.called(account, version, rejected);
+        }
     }
 
     async fn doubt_rejected(&self) {

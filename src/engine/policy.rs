@@ -52,6 +52,11 @@ impl Policy {
         Ok(Self { namespaces: selector(&spec.allowed_namespaces)?, rules: rules.collect::<Result<_, _>>()? })
     }
 
+    /// What each rule allows, in words.
+    pub(crate) fn in_words(&self) -> Vec<String> {
+        self.rules.iter().map(|(rule, _)| in_words(rule)).collect()
+    }
+
     /// Why what is asked for is not allowed, if it is not: in words for whoever asks, that tell no more of the rules than
     /// what they do not cover.
     pub(crate) fn objection(&self, asked: &Asked<'_>) -> Option<String> {
@@ -74,6 +79,9 @@ impl Policy {
         Some(if objections.is_empty() { "it has no rules".to_owned() } else { objections.join("; ") })
     }
 }
+
+/// The longest that a rule is told in.
+const LONGEST_RULE: usize = 2000;
 
 /// As many rules as a message tells of.
 const MOST_NAMED: usize = 4;
@@ -116,6 +124,23 @@ fn uncovered(rule: &AccessRule, longest: Option<Duration>, asked: &Asked<'_>) ->
         }
         Some(_) => None,
     }
+}
+
+fn in_words(rule: &AccessRule) -> String {
+    let of = |what: &str, any: &str, list: &Option<BTreeSet<String>>| match list {
+        Some(list) => format!("{what}{}", words(list)),
+        None => any.to_owned(),
+    };
+    let policies: Vec<_> = rule.policies.iter().map(|policy| format!(", also with {policy:?}")).collect();
+    let duration = rule.max_duration.as_ref().map(|longest| format!(", for {longest} at most")).unwrap_or_default();
+    let parts = [
+        of("", "any kind", &rule.kinds),
+        of("of ", "of any access", &rule.access),
+        of("on ", "on any target", &rule.targets),
+        of("for ", "for anybody", &rule.principals),
+        of("by namespace ", "by any allowed namespace", &rule.namespaces),
+    ];
+    format!("{}{}{duration}", parts.join(" "), policies.concat()).chars().take(LONGEST_RULE).collect()
 }
 
 fn lasts(begins: Timestamp, ends: Timestamp) -> Duration {

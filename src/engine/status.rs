@@ -39,7 +39,7 @@ pub(crate) fn next(
     now: Timestamp,
     stalled_after: Duration,
 ) -> (AccessStatus, Option<Timestamp>) {
-    let (progress, stalls_at) = progress(before, rest.outcome, generation, now, stalled_after);
+    let (progress, stalls_at) = progress(&before.conditions, rest.outcome, generation, now, stalled_after);
     let was_ready = || before.condition(ConditionType::Ready).is_some_and(|it| it.status == ConditionStatus::True);
     // One that was stopped keeps its last Ready; nobody waits for one that was.
     let ready = rest.outcome.class() == Class::Ready || rest.outcome == Outcome::Suspended && was_ready();
@@ -89,8 +89,8 @@ pub(crate) fn say_the_same(one: &AccessStatus, other: &AccessStatus) -> bool {
 }
 
 /// Which of Reconciling and Stalled is True, and when the one becomes the other.
-fn progress(
-    before: &AccessStatus,
+pub(crate) fn progress(
+    before: &[Condition],
     outcome: Outcome,
     generation: i64,
     now: Timestamp,
@@ -101,12 +101,12 @@ fn progress(
         Class::Waiting => (Some(ConditionType::Reconciling), None),
         Class::Stalled => (Some(ConditionType::Stalled), None),
         Class::WaitingThenStalled => {
-            let stalled_for_long = before.condition(ConditionType::Stalled).is_some_and(|stalled| {
+            let condition = |type_| before.iter().find(|condition| condition.type_ == type_);
+            let stalled_for_long = condition(ConditionType::Stalled).is_some_and(|stalled| {
                 let class = Outcome::from_reason(&stalled.reason).map(Outcome::class);
                 stalled.observed_generation == generation && class == Some(Class::WaitingThenStalled)
             });
-            let since =
-                before.condition(ConditionType::Reconciling).map_or(now, |condition| condition.last_transition_time);
+            let since = condition(ConditionType::Reconciling).map_or(now, |condition| condition.last_transition_time);
             let at = since.checked_add(stalled_after).unwrap_or(Timestamp::MAX);
             if stalled_for_long || at <= now {
                 (Some(ConditionType::Stalled), None)

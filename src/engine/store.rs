@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Entry, ObjectKey, Reading};
 use super::group::Group;
-use crate::api::AccessObject;
+use super::tasks::Counts;
+use crate::api::{AccessObject, ConditionType};
 
 type Place<O> = Box<dyn Fn(&Entry<O>) -> Group + Send + Sync>;
 
@@ -190,6 +191,21 @@ impl<O: AccessObject> Store<O> {
     /// Of how many objects this is true.
     pub(crate) fn count(&self, which: impl Fn(&Entry<O>) -> bool) -> usize {
         self.lock().entries.values().filter(|(entry, _)| which(entry)).count()
+    }
+
+    /// Adds how many objects name each account, by how they rest.
+    pub(crate) fn count_by_account(&self, counts: &mut Counts) {
+        let inner = self.lock();
+        for (entry, _) in inner.entries.values() {
+            let Some(account) = entry.account() else { continue };
+            let ready = entry.status().condition(ConditionType::Ready);
+            let reason = ready.map_or("New", |condition| &condition.reason);
+            let of_account = counts.entry(account).or_default();
+            match of_account.get_mut(reason) {
+                Some(count) => *count += 1,
+                None => drop(of_account.insert(reason.to_owned(), 1)),
+            }
+        }
     }
 
     /// The objects of a group.

@@ -1,5 +1,6 @@
 //! What runs until the operator is told to stop: for each kind its watches and passes, and what keeps accounts.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::entry::ObjectKey;
 use super::group::{self, Group};
+use super::health::Keeper;
 use super::kind::AccessKind;
 use super::objects::Objects;
 use super::store::Store;
@@ -32,9 +34,14 @@ pub struct AccountUse {
     pub(crate) changed: Box<dyn Fn(&ObjectKey) + Send + Sync>,
     /// Looks again at the claims of a namespace whose accounts have rules.
     pub(crate) tenant_changed: Box<dyn Fn(&str) + Send + Sync>,
+    /// Adds how many of its objects name each account, by how they rest.
+    pub(crate) count: Box<dyn Fn(&mut Counts) + Send + Sync>,
     /// How many of its objects need an account to be revoked; `None` until all are known.
     pub(crate) needs: Needs,
 }
+
+/// How many objects name each account, by the reason of their condition Ready.
+pub(crate) type Counts = BTreeMap<ObjectKey, BTreeMap<String, u32>>;
 
 type Needs = Box<dyn Fn(&ObjectKey) -> Option<usize> + Send + Sync>;
 
@@ -50,6 +57,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         secrets: Arc::clone(&context.secrets),
         brake: Arc::clone(&context.brake),
         guard: Arc::clone(&context.guard),
+        health: Arc::clone(&context.health),
         unmanaged: Arc::clone(&context.unmanaged),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), context.settings.call_timeout),
@@ -88,9 +96,11 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
 
 fn account_use<K: AccessKind>(engine: &Arc<Engine<K>>, lists: signal::Receiver<usize>, scopes: usize) -> AccountUse {
     let (for_changes, for_tenants, for_needs) = (Arc::clone(engine), Arc::clone(engine), Arc::clone(engine));
+    let for_counts = Arc::clone(engine);
     AccountUse {
         changed: Box::new(move |account| for_changes.account_changed(account)),
         tenant_changed: Box::new(move |namespace| for_tenants.tenant_changed(namespace)),
+        count: Box::new(move |counts| for_counts.store.count_by_account(counts)),
         needs: Box::new(move |account| {
             let complete = *lists.borrow() >= scopes;
             complete.then(|| for_needs.store.count(|entry| entry.needs(account)))
@@ -119,8 +129,7 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountUse>, known: sig
     let tell = async {
         complete.await;
         known.send_replace(true);
-        let publish = context.unmanaged.publish(&context.client, &context.accounts, context.settings.call_timeout);
-        futures::join!(publish, context.guard.watch_over(&context.accounts, &kinds));
+        futures::join!(Keeper::new(&context, &kinds).keep(), context.guard.watch_over(&context.accounts, &kinds));
     };
     let stopped = watch::until(context.stop.clone());
     futures::pin_mut!(watches, tell, stopped);

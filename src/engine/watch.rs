@@ -104,7 +104,7 @@ pub(crate) async fn accounts<A>(
         let held = account.as_ref().map_or(0, Known::held);
         context.metrics.set_revocations_held(&key.namespace, &key.name, held);
         if context.accounts.set(key, account) {
-            context.unmanaged.account_changed();
+            context.health.account_changed();
             for kind in kinds {
                 (kind.changed)(key);
             }

@@ -31,7 +31,7 @@ fn condition(status: &Value, type_: &str) -> Value {
 }
 
 /// What is written to accounts is gathered for less than this.
-const GATHERING: Duration = Duration::from_secs(6);
+const GATHERING: Duration = Duration::from_secs(12);
 
 /// A call that changes nothing, by its line.
 fn is_read(call: &str) -> bool {
@@ -69,6 +69,10 @@ impl Runner {
             ["expect", name, "never", "stalled"] => self.never_stalled(name).await,
             ["expect", "account", name, "gone"] => {
                 self.eventually(async |it: &Self| it.account_is_gone(name).await).await
+            }
+            ["expect", "account", name, ..] => {
+                let fields = step.rest.splitn(3, ' ').nth(2).unwrap_or_default();
+                self.eventually(async |it: &Self| it.account_stands(name, fields).await).await
             }
             ["expect", name, "gone"] => self.eventually(async |it: &Self| it.is_there(name, false).await).await,
             ["expect", name, "there"] => self.is_there(name, true).await,
@@ -165,17 +169,27 @@ impl Runner {
         if lines == expected { Ok(()) } else { Err(format!("instead: {lines:#?}")) }
     }
 
+    async fn account_stands(&self, account: &str, fields: &str) -> Result<(), String> {
+        let (accounts, name) = self.find_account(account)?;
+        let account = accounts.get(&name).await.map_err(|error| error.to_string())?;
+        self.shows(&serde_json::to_value(account).unwrap(), fields).await
+    }
+
     async fn status(&self, name: &str, fields: &str) -> Result<(), String> {
         let object = self.get(name).await?.ok_or("instead: no such object")?;
+        self.shows(&object, fields).await
+    }
+
+    async fn shows(&self, object: &Value, fields: &str) -> Result<(), String> {
         if let Some((_, wanted)) = fields.split_once("message~") {
-            let message = self.shown(&object, "message").await?;
+            let message = self.shown(object, "message").await?;
             if !message.contains(wanted) {
                 return Err(format!("instead the message is: {message}"));
             }
         }
         let fields = fields.split("message~").next().unwrap_or_default();
         for (field, expected) in fields.split_whitespace().filter_map(|field| field.split_once('=')) {
-            let shown = self.shown(&object, field).await?;
+            let shown = self.shown(object, field).await?;
             if shown != expected {
                 return Err(format!("instead {field}={shown}; status: {:#}", object["status"]));
             }
@@ -183,7 +197,7 @@ impl Runner {
         Ok(())
     }
 
-    /// One field of an access object, as scenarios write it.
+    /// One field of an object, as scenarios write it.
     pub(crate) async fn shown(&self, object: &Value, field: &str) -> Result<String, String> {
         let status = &object["status"];
         let condition = |type_: &str| condition(status, type_);
@@ -201,6 +215,12 @@ impl Runner {
             "held" => text(&condition("Held")["status"]),
             "owned" => list(&status["owned"]),
             "observed" => list(&status["observed"]),
+            "rules" => status["rules"].as_array().map_or(0, Vec::len).to_string(),
+            "claims" => {
+                let claims = status["claims"].as_array().into_iter().flatten();
+                let claims = claims.map(|claim| format!("{}:{}", text(&claim["reason"]), claim["count"]));
+                claims.collect::<Vec<_>>().join(",")
+            }
             "finalizers" => list(&object["metadata"]["finalizers"]),
             "expired" => text(&status["expiredAt"]),
             "handled" => text(&status["lastHandledReconcileAt"]),
@@ -317,6 +337,9 @@ impl Runner {
             return Ok(());
         };
         let fresh = &writes[std::mem::replace(&mut self.writes_seen, writes.len())..];
+        // How accounts stand is told some seconds later, whatever else happens.
+        let is_of_account = |line: &&String| line.starts_with("PATCH cloudaccounts") && line.ends_with(" status");
+        let fresh: Vec<_> = fresh.iter().filter(|line| !is_of_account(line)).cloned().collect();
         if fresh.len() == expected {
             Ok(())
         } else {

@@ -218,7 +218,8 @@ impl ObjectStore {
         meta["uid"] = json!(format!("uid-{}", inner.version + 1));
         meta["generation"] = json!(1);
         meta["creationTimestamp"] = json!((self.now)().round(jiff::Unit::Second).unwrap().to_string());
-        if path.has_status() {
+        // As the default of our kinds says.
+        if path.is_custom() {
             object["status"] = json!({"observedGeneration": -1});
         }
         let object = inner.put(key, object, "ADDED");
@@ -344,11 +345,6 @@ impl Path {
 
     fn is_custom(&self) -> bool {
         !matches!(self.resource.as_str(), "secrets" | "events" | "namespaces")
-    }
-
-    /// Access objects have a status, which their default says was never looked at.
-    fn has_status(&self) -> bool {
-        self.is_custom() && !matches!(self.resource.as_str(), "cloudaccounts" | "clustercloudaccounts")
     }
 }
 

@@ -44,6 +44,7 @@
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
+//! | `expect account ACCOUNT FIELD=VALUE …` | as of an access object, and `claims` as `REASON:COUNT,…`, and how many `rules` are told |
 //! | `expect account NAME gone` | the account has left the API server |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |
@@ -54,7 +55,7 @@
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
-//! | `expect writes N` | Kubernetes writes of the operator since the last such step, or the last `expect quiet` (pure world only) |
+//! | `expect writes N` | Kubernetes writes of the operator, but for the statuses of accounts, since the last such step, or the last `expect quiet` (pure world only) |
 //!
 //! Objects in the operator's own namespace are written `operator/NAME`; a ClusterCloudAccount is written `cluster/NAME` where an
 //! ACCOUNT is named. Its real name is another: an `accountRef` is adapted, messages are not.
