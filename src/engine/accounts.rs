@@ -313,12 +313,17 @@ impl Accounts {
         self.known(key).ok()?.spec.drift_interval()
     }
 
-    /// A connection to the account: the one there is, unless the account object or its Secret has changed. With a problem, it
+    /// A connection to the account: the one there is, unless the account object or its Secret has changed, which is read again if
+    /// that was longer ago than `age`, or than Secrets are believed anyway. With a problem, it
     /// serves revocations and nothing else: the account is being deleted, or its Secret went first.
-    pub(crate) async fn connect(&self, key: &ObjectKey) -> Result<(Connection, Option<Problem>), Problem> {
+    pub(crate) async fn connect(
+        &self,
+        key: &ObjectKey,
+        age: Duration,
+    ) -> Result<(Connection, Option<Problem>), Problem> {
         let Readable { spec, version, .. } = self.known(key)?;
         let secret = self.secret_of(key, &spec)?;
-        let secret = self.secrets.get(&secret, &key.account()).await;
+        let secret = self.secrets.get(&secret, age, &key.account()).await;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let last_good = connections.get(key).filter(|last| last.version.starts_with(&format!("{version} "))).cloned();
         if let (Some(last), Err(problem)) = (last_good, &secret)

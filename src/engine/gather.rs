@@ -81,7 +81,7 @@ impl<K: AccessKind> Member<K> {
         let drift_interval = self.account().and_then(|account| engine.accounts.drift_interval(account));
         let age = drift_interval.unwrap_or(engine.settings.drift_interval) / 2;
         let age = if self.entry.is_requested() { Duration::ZERO } else { age };
-        let read = engine.secrets.get_younger(&key, age, &needed_by).await;
+        let read = engine.secrets.get(&key, age, &needed_by).await;
         let supplied = read.and_then(|secret| {
             if engine.accounts.holds_credentials(&key) {
                 let message = format!("Secret {} holds the credentials of a CloudAccount: name another", key.name);
@@ -248,9 +248,6 @@ fn by_principal<K: AccessKind>(
     }
     let mut principals: Vec<_> =
         by_name.into_iter().map(|(name, members)| Principal { name, members, written: false }).collect();
-    if K::EXCLUSIVE {
-        refuse_alike(&mut principals, now);
-    }
     principals.sort_by_key(|principal| {
         let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
         (!principal.is_given_up(now), !principal.members.iter().any(is_new))
@@ -259,17 +256,31 @@ fn by_principal<K: AccessKind>(
 }
 
 /// Of an exclusive kind, two names that differ only in case might be one principal, pulled to and fro: whoever owns
-/// something there goes on, else the oldest, and the claims on the other names wait.
-fn refuse_alike<K: AccessKind>(principals: &mut [Principal<K>], now: Timestamp) {
+/// something there goes on, else the oldest, and the claims on the other names wait. Who owns nothing and cannot see the target
+/// counts for nothing.
+pub(crate) fn refuse_alike<K: AccessKind>(
+    principals: &mut [Principal<K>],
+    observation: &Observation<K>,
+    now: Timestamp,
+) {
+    if !K::EXCLUSIVE {
+        return;
+    }
+    let owns = |member: &Member<K>| !member.entry.status().owned.is_empty();
+    let sees = |member: &Member<K>| {
+        let client = member.account().and_then(|account| observation.client(account));
+        client.is_some() && member.located.problem.is_none()
+    };
+    let counts = |member: &&Member<K>| !member.is_idle(now) && (owns(member) || sees(member));
     let rank = |principal: &Principal<K>| {
-        let entries = || principal.members.iter().map(|member| &member.entry);
-        let owns = entries().any(|entry| !entry.status().owned.is_empty());
-        (!owns, entries().map(|entry| (entry.created, entry.key.clone())).min())
+        let members = || principal.members.iter().filter(counts);
+        let oldest = members().map(|member| (member.entry.created, member.entry.key.clone())).min()?;
+        Some((!members().any(owns), oldest))
     };
     let mut first: BTreeMap<String, (_, String)> = BTreeMap::new();
-    let counts = |principal: &&Principal<K>| principal.members.iter().any(|member| !member.is_idle(now));
-    for principal in principals.iter().filter(|principal| !principal.name.is_empty()).filter(counts) {
-        let rank = (rank(principal), principal.name.clone());
+    for principal in principals.iter().filter(|principal| !principal.name.is_empty()) {
+        let Some(rank) = rank(principal) else { continue };
+        let rank = (rank, principal.name.clone());
         let known = first.entry(principal.name.to_ascii_lowercase()).or_insert_with(|| rank.clone());
         if rank < *known {
             *known = rank;

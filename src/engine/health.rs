@@ -28,9 +28,9 @@ use crate::plan::Outcome;
 /// What changes is gathered for so long, so that much of it costs one write to its account.
 const GATHERING: Duration = Duration::from_secs(5);
 
-/// How often is looked whether the Secret of an account is another one: with the time for which one is believed to be as it was
-/// read, less than a minute.
-const CHECKED: Duration = Duration::from_secs(10);
+/// How often is looked at least whether the Secret of an account is another one, unless Secrets are believed for longer; and how
+/// old what is known of it may be then. Together less than a minute.
+const CHECKED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 
 /// And for so long when an account itself has changed: somebody may be waiting for it.
 const SOON: Duration = Duration::from_millis(500);
@@ -149,12 +149,12 @@ impl<'a> Keeper<'a> {
         let is_due = before.is_none_or(|(at, reached)| {
             let is_other =
                 matches!(reached, Reached::By(version) if !version.starts_with(&format!("{} ", standing.version)));
-            is_other || at.elapsed() >= CHECKED
+            is_other || at.elapsed() >= CHECKED.0.max(self.settings.secret_interval)
         });
         if !is_due {
             return;
         }
-        let reached = match self.accounts.connect(key).await {
+        let reached = match self.accounts.connect(key, CHECKED.1).await {
             Ok((connection, None)) => Reached::By(connection.version),
             Ok((_, Some(problem))) | Err(problem) => Reached::Not(problem.outcome, problem.message),
         };

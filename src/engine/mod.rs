@@ -264,7 +264,7 @@ impl<K: AccessKind> Engine<K> {
     /// A client for each of the accounts, or why there is none.
     async fn clients(&self, accounts: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Reach<K>> {
         let connect = |account: ObjectKey| async move {
-            let connection = self.accounts.connect(&account).await;
+            let connection = self.accounts.connect(&account, self.settings.secret_interval).await;
             let client = connection.and_then(|(connection, problem)| {
                 self.client(&account, connection).map(|client| (client, problem.map(Trouble::from)))
             });

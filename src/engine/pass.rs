@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Member, Principal, accounts_of, gather, named_by};
+use super::gather::{Member, Principal, accounts_of, gather, named_by, refuse_alike};
 use super::group::Group;
 use super::kind::{AccessKind, Target};
 use super::memory::{NextLook, TargetMemory};
@@ -280,6 +280,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     } else {
         pass.look_at_target(&accounts, named).await;
     }
+    refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
     let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
     let served = rounds(&mut pass, remaining, budget).await;
     conclude(&mut pass, served, &accounts).await;
@@ -337,7 +338,9 @@ async fn take_in_ended<K: AccessKind>(
     }
     let is_affected =
         |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
-    for principal in gather(pass.engine, pass.group).await.into_iter().filter(is_affected) {
+    let mut principals = gather(pass.engine, pass.group).await;
+    refuse_alike(&mut principals, &pass.observation, now);
+    for principal in principals.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
         if served.iter().any(|other| same(other) && other.written) {

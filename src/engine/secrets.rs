@@ -160,15 +160,9 @@ impl Secrets {
         Self { client, interval, timeout, slots: Mutex::new(slots) }
     }
 
-    /// A Secret as it is, or was less than the interval ago; longer ago while the API server does not answer. `needed_by`
-    /// says who needs it, for messages.
-    pub(crate) async fn get(&self, key: &ObjectKey, needed_by: &str) -> Result<Arc<SecretData>, Problem> {
-        self.get_younger(key, self.interval, needed_by).await
-    }
-
     /// A Secret as it is, or was less than `age` and less than the interval ago; longer ago while the API server does not
-    /// answer.
-    pub(crate) async fn get_younger(
+    /// answer. `needed_by` says who needs it, for messages.
+    pub(crate) async fn get(
         &self,
         key: &ObjectKey,
         age: Duration,

@@ -107,7 +107,7 @@ fn key(name: &str) -> ObjectKey {
 
 /// The version of a Secret as it is got, or why it is not.
 async fn get(secrets: &Secrets) -> Result<String, Problem> {
-    secrets.get(&key("login"), "HpcUser alice").await.map(|secret| secret.version().to_string())
+    secrets.get(&key("login"), INTERVAL, "HpcUser alice").await.map(|secret| secret.version().to_string())
 }
 
 fn version(version: &str) -> String {
@@ -146,7 +146,7 @@ async fn who_wants_it_younger_reads_it_earlier_and_nobody_believes_it_longer_tha
     server.has(&secret("1", "one"));
     for (wait, age, reads) in [(0, 20, 1), (10, 20, 0), (9, 20, 0), (1, 20, 1), (29, 900, 0), (1, 900, 1), (0, 0, 1)] {
         pass(Duration::from_secs(wait)).await;
-        let read = secrets.get_younger(&key("login"), Duration::from_secs(age), "HpcUser alice").await;
+        let read = secrets.get(&key("login"), Duration::from_secs(age), "HpcUser alice").await;
         assert!(read.is_ok());
         assert_eq!(server.asked().len(), reads, "{wait} s later, if it is to be younger than {age} s");
     }
@@ -251,9 +251,9 @@ async fn a_secret_is_forgotten_when_nobody_has_asked_for_it_since_long() {
         let slots = secrets.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.of.keys().map(|key| key.name.clone()).collect::<std::collections::BTreeSet<_>>()
     };
-    assert!(secrets.get(&key("old"), "").await.is_ok());
+    assert!(secrets.get(&key("old"), INTERVAL, "").await.is_ok());
     pass(LAST_GOOD / 2).await;
-    assert!(secrets.get(&key("young"), "").await.is_ok());
+    assert!(secrets.get(&key("young"), INTERVAL, "").await.is_ok());
     pass((LAST_GOOD / 2).saturating_sub(Duration::from_secs(1))).await;
     assert_eq!(get(&secrets).await, Ok(version("1")));
     assert_eq!(known().len(), 3, "all were asked for a short while ago");
