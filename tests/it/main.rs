@@ -22,5 +22,6 @@ mod scenarios;
 mod script;
 mod start;
 mod switches;
+mod tenancy;
 mod wire;
 mod world;
