@@ -236,6 +236,10 @@ impl<K: AccessKind> Pass<'_, K> {
                     member.fenced = true;
                     match now {
                         Some(entry) => {
+                            // Another pass waits for its time from now on.
+                            let mut elsewhere = engine.store.group_of(&entry.key);
+                            elsewhere.remove(self.group);
+                            engine.schedule_all(elsewhere);
                             member.stale = entry.deleting && !entry.has_finalizer();
                             member.entry = entry;
                         }
