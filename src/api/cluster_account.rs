@@ -102,7 +102,7 @@ pub struct AccessRule {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub kinds: Option<BTreeSet<String>>,
 
-    /// The targets: names of queues, ids of clusters and workspaces. `*` stands for any characters, `?` for one.
+    /// The targets: names of queues, in lower case, ids of clusters and workspaces. `*` stands for any characters, `?` for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256), regex(pattern = PRINTABLE)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

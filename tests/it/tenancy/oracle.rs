@@ -20,9 +20,10 @@ pub fn allows(account: &Value, labels: &Value, object: &Value) -> bool {
     serves(&account["allowedNamespaces"], labels) && items(&account["rules"]).any(|rule| covers(rule, object))
 }
 
-/// The target that an object names.
-pub fn target(object: &Value) -> &str {
-    first(object, &TARGETS)
+/// The target that an object names: of queues, the cloud and the rules know the names in lower case.
+pub fn target(object: &Value) -> String {
+    let named = first(object, &TARGETS);
+    if object["kind"] == "QueueGrant" { named.to_ascii_lowercase() } else { named.to_owned() }
 }
 
 /// The user or group that an object names.
@@ -76,7 +77,7 @@ fn covers(rule: &Value, object: &Value) -> bool {
         object["spec"][field] != risky || items(&rule["policies"]).any(|policy| policy == risky)
     };
     any_or(&rule["kinds"], |kind| object["kind"] == kind)
-        && any_or(&rule["targets"], |glob| matches(glob, target(object)))
+        && any_or(&rule["targets"], |glob| matches(glob, &target(object)))
         && any_or(&rule["principals"], |glob| matches(glob, principal(object)))
         && wanted.iter().all(|wanted| any_or(&rule["access"], |listed| by_id(&object["kind"], listed) == *wanted))
         && any_or(&rule["namespaces"], |glob| matches(glob, namespace))
@@ -211,6 +212,8 @@ mod tests {
         ] {
             assert!(!covers(&rule, &grant(&json!({}))), "{rule}");
         }
+        let upper = grant(&json!({"queueName": "ETL"}));
+        assert!(covers(&json!({"targets": ["etl"]}), &upper) && !covers(&json!({"targets": ["ETL"]}), &upper));
         let (user, privilege) = (json!({"principals": ["dev"], "access": []}), json!({"principals": ["x"]}));
         let account = json!({"allowedNamespaces": {}, "rules": [user, privilege]});
         assert!(!allows(&account, &json!({}), &grant(&json!({}))), "rules are not put together");
