@@ -226,6 +226,14 @@ impl World {
         }
     }
 
+    /// What time it is in the pure world.
+    pub fn now(&self) -> jiff::Timestamp {
+        match &self.operation {
+            Operation::Pure { clock, .. } => clock.now(),
+            Operation::Real { .. } => panic!("only the pure world has a time of its own"),
+        }
+    }
+
     /// Sets the clock of the pure world by so much, such as `+1h` or `-90s`.
     pub fn set_clock(&self, by: &str) -> Result<(), String> {
         let Operation::Pure { clock, .. } = &self.operation else {

@@ -8,7 +8,7 @@
 mod model;
 mod outages;
 mod plots;
-mod random;
+pub(crate) mod random;
 mod stage;
 mod steps;
 mod story;
@@ -153,7 +153,7 @@ fn as_the_model_says(runner: &Runner, story: &Story, order: &[Actor]) -> Result<
     Ok(())
 }
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 

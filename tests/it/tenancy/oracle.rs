@@ -2,6 +2,7 @@
 //! It shares nothing with the operator, so that one mistake cannot cancel another.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -31,14 +32,18 @@ pub fn principal(object: &Value) -> &str {
     first(object, &PRINCIPALS)
 }
 
+/// Both.
+pub fn row(object: &Value) -> (String, String) {
+    (target(object), principal(object).to_owned())
+}
+
 /// The access that an object asks for, roles by their ids.
 pub fn access(object: &Value) -> BTreeSet<String> {
     let asked = ACCESS.iter().filter_map(|place| object.pointer(place));
     // A WorkspaceMember's group is no access.
-    let strings = asked.filter(|asked| !asked.is_object()).flat_map(|asked| match asked {
-        Value::Array(several) => several.iter().collect(),
-        one => vec![one],
-    });
+    let strings = asked
+        .filter(|asked| !asked.is_object())
+        .flat_map(|asked| asked.as_array().map_or(slice::from_ref(asked), Vec::as_slice));
     strings.map(|string| by_id(&object["kind"], string.as_str().unwrap())).collect()
 }
 
