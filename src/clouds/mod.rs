@@ -13,6 +13,7 @@
 //! | `batch` | many writes in few calls, and who they are refused for |
 //! | `budget` | how fast one account may call, and when it must pause |
 //! | `reaction` | which reaction a refusal asks for |
+//! | `renewal` | keeps what a cloud issues for a while, such as a token |
 //! | `redact` | makes a vendor's words fit to be shown |
 //! | [`CloudError`] | what a call ends in, one variant per reaction |
 //! | [`alibaba`] | Alibaba Cloud: signing, errors, services |
@@ -38,6 +39,7 @@ mod error;
 mod gate;
 mod reaction;
 mod redact;
+mod renewal;
 mod resolver;
 #[cfg(test)]
 mod script;

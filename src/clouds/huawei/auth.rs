@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use super::request::{Call, Service, target};
 use super::sign::{DATE_HEADER, Unsigned, sign};
-use super::token::{self, Fresh, TokenCache};
-use super::{Credentials, SettingsError, reply};
+use super::{Credentials, SettingsError, reply, token};
 use crate::clouds::caller::{Wire, not_sent};
 use crate::clouds::endpoint::Endpoint;
 use crate::clouds::redact::Redactor;
-use crate::clouds::skew::Skew;
+use crate::clouds::renewal::{Fresh, Renewal};
+use crate::clouds::skew::{self, Skew};
 use crate::clouds::{CloudError, Fault};
 
 const FETCH: &str = "fetch an IAM token";
@@ -28,7 +28,7 @@ pub(super) struct Auth {
     credentials: Credentials,
     project_id: String,
     iam: Endpoint,
-    tokens: TokenCache,
+    tokens: Renewal<SecretString>,
     skew: Skew,
 }
 
@@ -78,7 +78,7 @@ impl Auth {
                 redactor.hide(password.expose_secret());
             }
         }
-        Ok(Self { credentials, project_id, iam, tokens: TokenCache::default(), skew: Skew::default() })
+        Ok(Self { credentials, project_id, iam, tokens: Renewal::default(), skew: Skew::default() })
     }
 
     /// Makes the request for `call`, authenticated by anything but what was `refused`.
@@ -111,7 +111,7 @@ impl Auth {
                 };
                 let body = token::body(domain_name, user_name, password.expose_secret(), &self.project_id);
                 let fetch = self.fetch(wire, Bytes::from(body.to_string()), call.send_by);
-                let token = self.tokens.get(old, &wire.clock, call.send_by, fetch).await;
+                let token = self.tokens.get(old, call.send_by, fetch).await;
                 let token =
                     token.unwrap_or_else(|| Err(not_sent(call.operation, "another call is still fetching a token")))?;
                 insert(&mut request, AUTH_TOKEN_HEADER, token.value.expose_secret()).map_err(unfit)?;
@@ -129,6 +129,11 @@ impl Auth {
         }
     }
 
+    /// When what was issued for these credentials ends, if anything was.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        self.tokens.expires_at()
+    }
+
     /// What is signed, beside the content type and the host. Not the user agent: proxies rewrite it.
     fn signing_headers<'a>(&'a self, date: &'a str, token: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
         let mut headers = vec![(DATE_HEADER, date), (PROJECT_HEADER, self.project_id.as_str())];
@@ -137,7 +142,7 @@ impl Auth {
     }
 
     /// `POST /v3/auth/tokens`: 201, with the token in a header.
-    async fn fetch(&self, wire: &Wire, body: Bytes, send_by: Instant) -> Result<Fresh, CloudError> {
+    async fn fetch(&self, wire: &Wire, body: Bytes, send_by: Instant) -> Result<Fresh<SecretString>, CloudError> {
         let target = target(&["v3", "auth", "tokens"], &[("nocatalog", "1")]);
         let call =
             Call { service: Service::Iam, operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
@@ -147,9 +152,11 @@ impl Auth {
         let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor, &[])?;
         let value = response.headers().get(SUBJECT_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         match value {
-            Some(value) if !value.is_empty() => {
-                Ok(Fresh { value: SecretString::from(value), expires_at: token::expiry(&answer.json) })
-            }
+            Some(value) if !value.is_empty() => Ok(Fresh {
+                value: SecretString::from(value),
+                issued_at: skew::date(response.headers()).unwrap_or_else(|| wire.clock.now()),
+                expires_at: token::expiry(&answer.json),
+            }),
             _ => Err(answer.unexpected("no token in the answer")),
         }
     }

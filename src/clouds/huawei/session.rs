@@ -93,6 +93,12 @@ impl Session {
         &self.0.project_id
     }
 
+    /// When what is presented now ends, by the cloud's word: a token that was fetched. None for what has no end.
+    #[must_use]
+    pub fn credential_expires_at(&self) -> Option<Timestamp> {
+        self.0.auth.expires_at()
+    }
+
     /// The size of the largest page of users ever received from the service; grows with `page`.
     pub(super) fn largest_page(&self, service: Service, page: usize) -> usize {
         self.reach(service).largest_page.fetch_max(page, Ordering::Relaxed)

@@ -179,6 +179,7 @@ async fn a_password_is_exchanged_once_for_a_token_that_serves_all() {
     let session = session(&script, password());
     let results = futures::future::join_all((0..5).map(|_| get(&session))).await;
     assert!(results.iter().all(Result::is_ok));
+    assert_eq!(session.credential_expires_at(), "2025-01-03T03:04:05Z".parse().ok());
     let mut expected = vec![FETCH];
     expected.extend([CALLS; 5]);
     assert_eq!(script.sent(), expected);
