@@ -21,7 +21,7 @@ use crate::api::{self, CloudAccount, ClusterCloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
-use crate::clouds::{HttpTransport, Transport, TransportError};
+use crate::clouds::{HttpTransport, Keyring, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::resolve_account;
@@ -244,7 +244,10 @@ impl Operator {
         let (events, publisher) = Events::channel();
         let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
         let (transport, allowed, clock) = (self.transport, self.allowed, self.clock.clone());
-        let resolve = Arc::new(move |spec: &_, secret: &_| resolve_account(spec, secret, &allowed, &transport, &clock));
+        let metrics = self.metrics.clone();
+        let keyring = Keyring::new(move |vendor, seconds| metrics.set_clock_skew(&vendor.to_string(), seconds));
+        let resolve =
+            Arc::new(move |spec: &_, secret: &_| resolve_account(spec, secret, &allowed, &keyring, &transport, &clock));
         let context = Context::new(self.client, self.settings, self.clock, resolve, events, self.metrics, stop);
         (context, publisher)
     }

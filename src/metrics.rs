@@ -8,7 +8,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 /// What [`Metrics::text`] is, in the words of HTTP.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -19,6 +19,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     revocations_held: Family<OfAccount, Gauge>,
     unmanaged_principals: Family<OfTarget, Gauge>,
+    clock_skew: Family<OfVendor, Gauge>,
 }
 
 /// Which account object.
@@ -34,10 +35,17 @@ struct OfTarget {
     target: String,
 }
 
+/// Which vendor of clouds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfVendor {
+    vendor: String,
+}
+
 impl Default for Metrics {
     /// Nothing is counted yet.
     fn default() -> Self {
-        let (revocations_held, unmanaged_principals) = (Family::default(), Family::default());
+        let (revocations_held, unmanaged_principals, clock_skew) =
+            (Family::default(), Family::default(), Family::default());
         let mut registry = Registry::with_prefix("cloud_access");
         registry.register(
             "revocations_held",
@@ -49,7 +57,13 @@ impl Default for Metrics {
             "Entries of a target's access list that no object owns",
             Family::clone(&unmanaged_principals),
         );
-        Self { registry: Arc::new(registry), revocations_held, unmanaged_principals }
+        registry.register_with_unit(
+            "clock_skew",
+            "Seconds by which a cloud's clock is ahead of ours, as it said when it refused a signature for its time",
+            Unit::Seconds,
+            Family::clone(&clock_skew),
+        );
+        Self { registry: Arc::new(registry), revocations_held, unmanaged_principals, clock_skew }
     }
 }
 
@@ -73,6 +87,11 @@ impl Metrics {
     /// Nobody looks at the target any more, so nothing is known of it.
     pub fn forget_target(&self, target: &str) {
         self.unmanaged_principals.remove(&OfTarget { target: target.to_owned() });
+    }
+
+    /// The clock of this vendor's clouds is so many seconds ahead of ours.
+    pub fn set_clock_skew(&self, vendor: &str, seconds: i64) {
+        self.clock_skew.get_or_create(&OfVendor { vendor: vendor.to_owned() }).set(seconds);
     }
 
     /// All of it, in the text format of OpenMetrics.
@@ -103,6 +122,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.set_revocations_held("team", "huawei", 3);
         metrics.set_unmanaged_principals("huawei/cn-north-4/p/dli/etl", 0);
+        metrics.set_clock_skew("huawei", -1800);
         let expected = "\
 # HELP cloud_access_revocations_held Revocations that the revocationLimit of a CloudAccount holds back now.
 # TYPE cloud_access_revocations_held gauge
@@ -110,6 +130,10 @@ cloud_access_revocations_held{namespace=\"team\",account=\"huawei\"} 3
 # HELP cloud_access_unmanaged_principals Entries of a target's access list that no object owns.
 # TYPE cloud_access_unmanaged_principals gauge
 cloud_access_unmanaged_principals{target=\"huawei/cn-north-4/p/dli/etl\"} 0
+# HELP cloud_access_clock_skew_seconds Seconds by which a cloud's clock is ahead of ours, as it said when it refused a signature for its time.
+# TYPE cloud_access_clock_skew_seconds gauge
+# UNIT cloud_access_clock_skew_seconds seconds
+cloud_access_clock_skew_seconds{vendor=\"huawei\"} -1800
 # EOF
 ";
         assert_eq!(metrics.text(), expected);
@@ -141,9 +165,10 @@ cloud_access_unmanaged_principals{target=\"huawei/cn-north-4/p/dli/etl\"} 0
     fn every_metric_has_its_row_in_the_page_and_every_row_its_metric() {
         let metrics = Metrics::default();
         // All that there are: a new one is to be set here, too.
-        let Metrics { registry: _, revocations_held: _, unmanaged_principals: _ } = &metrics;
+        let Metrics { registry: _, revocations_held: _, unmanaged_principals: _, clock_skew: _ } = &metrics;
         metrics.set_revocations_held("x", "x", 1);
         metrics.set_unmanaged_principals("x", 1);
+        metrics.set_clock_skew("x", 1);
         let text = metrics.text();
         let series = text.lines().filter_map(|line| line.strip_suffix(" 1"));
         let shown: BTreeSet<String> = series.map(|series| series.replace("=\"x\"", "").replace(',', ", ")).collect();

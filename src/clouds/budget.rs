@@ -1,5 +1,6 @@
-//! How fast one account may call: a pace, a bound on calls at once, and a pause of the whole account when it is throttled.
+//! How fast one credential may call: a pace, a bound on calls at once, and a pause of all its calls when one is throttled.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,21 +11,22 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 const CALLS_AT_ONCE: usize = 4;
 /// The longest first pause after a throttled call; doubles with every further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause that the account imposes on itself.
+/// The longest pause that is of our own making.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause that a cloud can impose.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_mins(10);
 
-/// The calls one account may make.
+/// The calls one credential may make.
 pub(super) struct Budget {
     calls: Semaphore,
-    interval: Duration,
     /// A number in `0..1`, random but in tests.
     jitter: fn() -> f64,
     state: Mutex<State>,
 }
 
 struct State {
+    /// The calls a second that its accounts want to keep to, and how many of them want each. The lowest holds.
+    paces: BTreeMap<u32, usize>,
     /// When the next call may go if calls keep to the pace; up to one second in the past counts, as a burst.
     next: Instant,
     paused_until: Instant,
@@ -35,7 +37,7 @@ struct State {
 /// Why a call may not go now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// The account pauses for so long.
+    /// All calls pause for so long.
     Paused(Duration),
     /// Its turn would come too late.
     TooLong,
@@ -48,15 +50,33 @@ pub(super) struct Turn<'a> {
 }
 
 impl Budget {
-    /// `None`: no pace of its own; the cloud's throttling slows the account down.
-    pub(super) fn new(calls_per_second: Option<u32>, jitter: fn() -> f64) -> Self {
+    pub(super) fn new(jitter: fn() -> f64) -> Self {
         let now = Instant::now();
-        Self {
-            calls: Semaphore::new(CALLS_AT_ONCE),
-            interval: calls_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1)),
-            jitter,
-            state: Mutex::new(State { next: now, paused_until: now, throttled: 0 }),
+        let state = State { paces: BTreeMap::new(), next: now, paused_until: now, throttled: 0 };
+        Self { calls: Semaphore::new(CALLS_AT_ONCE), jitter, state: Mutex::new(state) }
+    }
+
+    /// An account uses the credential from now on, at this pace. `None`: the cloud's throttling slows it down, or others'
+    /// paces.
+    pub(super) fn join(&self, calls_per_second: Option<u32>) {
+        if let Some(rate) = calls_per_second {
+            *self.state().paces.entry(rate).or_default() += 1;
         }
+    }
+
+    /// It no longer does.
+    pub(super) fn leave(&self, calls_per_second: Option<u32>) {
+        let Some(rate) = calls_per_second else { return };
+        let mut state = self.state();
+        if let Some(accounts) = state.paces.get_mut(&rate) {
+            *accounts = accounts.saturating_sub(1);
+        }
+        state.paces.retain(|_, accounts| *accounts > 0);
+    }
+
+    /// Do all calls pause?
+    pub(super) fn is_paused(&self) -> bool {
+        self.check_pause().is_err()
     }
 
     /// Waits for a turn, first come, first served; no later than `latest`, and not at all while the account pauses.
@@ -72,7 +92,7 @@ impl Budget {
         Ok(Turn { since: Instant::now(), _permit: permit })
     }
 
-    /// The cloud throttled the call of `turn`: the whole account pauses. Calls that were under way together are throttled
+    /// The cloud throttled the call of `turn`: all calls pause. Calls that were under way together are throttled
     /// together, and count once. Returns how long the pause lasts from now.
     pub(super) fn throttled(&self, turn: &Turn<'_>, asked: Option<Duration>) -> Duration {
         let now = Instant::now();
@@ -107,17 +127,26 @@ impl Budget {
     fn reserve(&self, latest: Instant) -> Result<Instant, Wait> {
         let now = Instant::now();
         let mut state = self.state();
-        let burst = Duration::from_secs(1).saturating_sub(self.interval);
+        let interval = state.interval();
+        let burst = Duration::from_secs(1).saturating_sub(interval);
         let place = state.next.max(now.checked_sub(burst).unwrap_or(now));
         if place > latest {
             return Err(Wait::TooLong);
         }
-        state.next = place + self.interval;
+        state.next = place + interval;
         Ok(place)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The time from one call to the next.
+    fn interval(&self) -> Duration {
+        let lowest = self.paces.keys().next();
+        lowest.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / (*rate).max(1))
     }
 }
 
@@ -128,7 +157,9 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn budget(rate: u32) -> Budget {
-        Budget::new(Some(rate), || 1.0)
+        let budget = Budget::new(|| 1.0);
+        budget.join(Some(rate));
+        budget
     }
 
     async fn turn(budget: &Budget, within: Duration) -> Result<Turn<'_>, Wait> {
@@ -145,7 +176,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_pace_calls_go_as_they_come() {
-        let budget = Budget::new(None, || 1.0);
+        let budget = Budget::new(|| 1.0);
+        budget.join(None);
         assert_eq!(spend(&budget, 1000).await, Duration::ZERO);
     }
 
@@ -154,6 +186,20 @@ mod tests {
         let budget = budget(5);
         assert_eq!(spend(&budget, 5).await.as_millis(), 800);
         assert_eq!(spend(&budget, 50).await.as_millis(), 10_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lowest_pace_of_those_in_use_holds() {
+        let budget = budget(5);
+        for rate in [Some(1), None, Some(2), Some(1)] {
+            budget.join(rate);
+        }
+        for (left, seconds) in [(None, 4), (Some(1), 4), (Some(1), 2), (Some(2), 0)] {
+            budget.leave(left);
+            tokio::time::advance(60 * SECOND).await;
+            spend(&budget, 5).await;
+            assert_eq!(spend(&budget, 4).await.as_secs(), seconds, "without {left:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,11 +9,13 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::budget::{Budget, Wait};
-use super::gate::{Closed, Gate};
+use super::budget::Wait;
+use super::gate::Closed;
+use super::keyring::{InUse, Standing};
 use super::redact::Redactor;
+use super::skew::{self, Skew};
 use super::transport::EXCHANGE_TIMEOUT;
-use super::{CloudError, Fault, Transport, TransportError, skew};
+use super::{CloudError, Fault, Transport, TransportError};
 use crate::clock::Clock;
 
 const TOO_LATE: &str = "the account has more calls to make than its pace allows";
@@ -48,14 +50,13 @@ pub(super) trait Attempt {
 /// An account on the wire, with all that its calls have in common.
 pub(super) struct Caller {
     wire: Wire,
-    budget: Budget,
-    gate: Gate,
+    credential: InUse,
 }
 
 impl Caller {
-    /// `requests_per_second`: the pace; unless told, as many as the cloud takes.
-    pub(super) fn new(wire: Wire, requests_per_second: Option<u32>) -> Self {
-        Self { wire, budget: Budget::new(requests_per_second, rand::random::<f64>), gate: Gate::default() }
+    /// Calls by `wire`, which present this credential.
+    pub(super) fn new(wire: Wire, credential: InUse) -> Self {
+        Self { wire, credential }
     }
 
     /// Makes one write. While the account pauses it waits, if its turn then still comes in time: what is throttled was not
@@ -75,7 +76,8 @@ impl Caller {
 
     /// Makes one call. It is sent in time, or not at all.
     pub(super) async fn call<A: Attempt>(&self, call: &A) -> Result<A::Answer, CloudError> {
-        let Self { wire, budget, gate } = self;
+        let Self { wire, credential } = self;
+        let Standing { gate, budget } = &**credential;
         let (operation, send_by) = (call.operation(), call.send_by());
         let pass = gate.pass(send_by).await.map_err(|closed| not_presented(operation, closed))?;
         let turn = budget.turn(send_by).await.map_err(|wait| not_in_turn(operation, &wait))?;
@@ -114,10 +116,16 @@ impl Caller {
 pub(super) struct Wire {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Clock,
+    pub(super) skew: Arc<Skew>,
     pub(super) redactor: Redactor,
 }
 
 impl Wire {
+    /// What time it is for the cloud, and the seconds that were added to ours.
+    pub(super) fn now(&self) -> (Timestamp, i64) {
+        self.skew.now(&self.clock)
+    }
+
     /// Carries a request, with a bound on the time that holds for every transport.
     pub(super) async fn exchange(
         &self,

@@ -14,7 +14,7 @@ use super::Fault;
 const FIRST_REST: Duration = Duration::from_secs(30);
 const LONGEST_REST: Duration = Duration::from_mins(10);
 
-/// One account's credentials, as far as the cloud has judged them.
+/// One credential, as far as the cloud has judged it.
 #[derive(Default)]
 pub(super) struct Gate {
     state: Mutex<State>,
@@ -81,6 +81,12 @@ impl Gate {
             refusals: state.refusals.saturating_add(1),
             rest: Some((now + rest, fault.clone())),
         };
+    }
+
+    /// Must what the cloud has said still be known to whoever presents the credentials next? Beyond the rest, so that the
+    /// next refusal counts as the one after.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.state().rest.as_ref().is_some_and(|(until, _)| Instant::now() < *until + LONGEST_REST)
     }
 
     fn is_proven(&self) -> Result<bool, Closed> {

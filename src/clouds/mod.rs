@@ -7,11 +7,12 @@
 //! | [`network`] | root certificates and the proxy |
 //! | [`transport`](Transport) | one HTTP exchange, with limits; tests replace it |
 //! | `caller` | how an account makes a call, whoever its vendor |
+//! | [`keyring`](Keyring) | what is known of each credential, whichever accounts present it |
 //! | `gate` | keeps bad credentials from being tried again and again |
 //! | `signature` | what the vendors' signatures have in common |
 //! | `skew` | how far our clock is off from a cloud's |
 //! | `batch` | many writes in few calls, and who they are refused for |
-//! | `budget` | how fast one account may call, and when it must pause |
+//! | `budget` | how fast one credential may call, and when it must pause |
 //! | `reaction` | which reaction a refusal asks for |
 //! | `renewal` | keeps what a cloud issues for a while, such as a token |
 //! | `redact` | makes a vendor's words fit to be shown |
@@ -37,6 +38,7 @@ mod budget;
 mod caller;
 mod error;
 mod gate;
+mod keyring;
 mod reaction;
 mod redact;
 mod renewal;
@@ -47,13 +49,33 @@ mod signature;
 mod skew;
 mod transport;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use error::{CloudError, Fault};
+pub use keyring::Keyring;
 pub use transport::{HttpTransport, Transport, TransportError};
 
 /// No write can reach a cloud later than this after it was asked for, whatever it waited for on the way.
 pub const IN_FLIGHT: Duration = Duration::from_mins(1);
+
+/// Whose cloud it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// Huawei Cloud.
+    Huawei,
+    /// Alibaba Cloud.
+    Alibaba,
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Huawei => "huawei",
+            Self::Alibaba => "alibaba",
+        })
+    }
+}
 
 /// A resolved cloud account: endpoints, region, project, credentials. Clones share the connection's budget and state.
 #[derive(Debug, Clone)]

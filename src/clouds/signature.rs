@@ -44,10 +44,24 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 
 /// HMAC-SHA256 in lower-case hexadecimal digits.
 pub(super) fn hmac(key: &str, message: &str) -> String {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key of any length");
+    let mut mac = keyed(key.as_bytes());
     mac.update(message.as_bytes());
     hex(&mac.finalize().into_bytes())
+}
+
+/// A digest of all the parts and where each of them ends, which tells nothing to whoever lacks the key.
+pub(super) fn keyed_digest<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a &'a str>) -> [u8; 32] {
+    let mut mac = keyed(key);
+    for part in parts {
+        mac.update(&part.len().to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    Hmac::new_from_slice(key).expect("a key of any length")
 }
 
 fn hex(bytes: &impl AsRef<[u8]>) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::{AlibabaAccount, CloudAccountSpec, EhpcApiVersion, HuaweiAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, Endpoint};
-use crate::clouds::{Account, Transport, alibaba, huawei};
+use crate::clouds::{Account, Keyring, Transport, alibaba, huawei};
 use crate::engine::{InvalidSpec, Problem, SecretData};
 use crate::plan::Outcome;
 
@@ -14,6 +14,7 @@ pub fn resolve_account(
     spec: &CloudAccountSpec,
     secret: &SecretData,
     allowed: &AllowedEndpoints,
+    keyring: &Keyring,
     transport: &Arc<dyn Transport>,
     clock: &Clock,
 ) -> Result<Account, Problem> {
@@ -21,13 +22,13 @@ pub fn resolve_account(
     match (&spec.huawei, &spec.alibaba) {
         (Some(account), None) => {
             let settings = huawei_settings(account, secret, allowed, pace)?;
-            huawei::Session::new(settings, transport, clock)
+            huawei::Session::new(settings, keyring, transport, clock)
                 .map(Account::Huawei)
                 .map_err(|error| not_ready(error.to_string()))
         }
         (None, Some(account)) => {
             let settings = alibaba_settings(account, secret, allowed, pace)?;
-            alibaba::Session::new(settings, transport, clock)
+            alibaba::Session::new(settings, keyring, transport, clock)
                 .map(Account::Alibaba)
                 .map_err(|error| not_ready(error.to_string()))
         }

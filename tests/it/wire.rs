@@ -12,7 +12,7 @@ use cloud_access_operator::clouds::alibaba::{self, Ehpc, Generation, HpcUsers, U
 use cloud_access_operator::clouds::huawei::{
     self, Authorization, ClusterUsers, DataArts, Dli, Dws, Membership, Placement, QueueUsers, WorkspaceMembers,
 };
-use cloud_access_operator::clouds::{CloudError, Transport, TransportError};
+use cloud_access_operator::clouds::{CloudError, Keyring, Transport, TransportError};
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::language::{Asked, Case, Message, parse};
@@ -85,7 +85,7 @@ impl Clients {
         let (id, secret) = ("example-access-key-id".to_owned(), || "example-access-key-secret".into());
         let security_token = || account.ends_with("with a temporary key").then(|| "example-security-token".into());
         let clock = Clock::virtual_from("2025-01-02T03:04:05Z".parse().unwrap());
-        let wire = Arc::new(Wire::default());
+        let (wire, keyring) = (Arc::new(Wire::default()), Keyring::default());
         let credentials = if account.ends_with("with a password") {
             huawei::Credentials::Password {
                 domain_name: "ei_dayu_y00321344_01".to_owned(),
@@ -102,7 +102,7 @@ impl Clients {
             credentials,
             requests_per_second: None,
         };
-        let session = huawei::Session::new(settings, wire.clone(), clock.clone()).unwrap();
+        let session = huawei::Session::new(settings, &keyring, wire.clone(), clock.clone()).unwrap();
         let version = account.split(' ').find_map(|word| word.parse().ok());
         let settings = alibaba::Settings {
             region: "cn-hangzhou".to_owned(),
@@ -111,7 +111,7 @@ impl Clients {
             credentials: alibaba::Credentials::AccessKey { id, secret: secret(), security_token: security_token() },
             requests_per_second: None,
         };
-        let ehpc = Ehpc::new(alibaba::Session::new(settings, wire.clone(), clock).unwrap());
+        let ehpc = Ehpc::new(alibaba::Session::new(settings, &keyring, wire.clone(), clock).unwrap());
         let (dli, dws) = (Dli::new(session.clone()), Dws::new(session.clone()));
         Self { wire, dli, dws, data_arts: DataArts::new(session), ehpc }
     }

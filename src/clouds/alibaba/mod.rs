@@ -14,7 +14,7 @@ mod sign;
 use std::fmt;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use ehpc::{Ehpc, HpcUsers, PasswordRule, UserChange, check_password};
 pub use session::Session;
@@ -31,7 +31,8 @@ pub struct Settings {
     pub generation: Generation,
     /// Who calls.
     pub credentials: Credentials,
-    /// How many calls a second this account may make; unless told, as many as the cloud takes.
+    /// How many calls a second this account may make; unless told, as many as the cloud takes. Of accounts with the same
+    /// credentials the lowest holds.
     pub requests_per_second: Option<u32>,
 }
 
@@ -89,6 +90,15 @@ pub enum Credentials {
         /// Comes with a temporary key, and goes with every request of it.
         security_token: Option<SecretString>,
     },
+}
+
+impl Credentials {
+    /// All that tells them from others.
+    fn parts(&self) -> Vec<&str> {
+        let Self::AccessKey { id, secret, security_token } = self;
+        let token = security_token.as_ref().map(ExposeSecret::expose_secret);
+        ["key", id, secret.expose_secret()].into_iter().chain(token).collect()
+    }
 }
 
 /// Why no session can be made of the settings. Nothing was sent.

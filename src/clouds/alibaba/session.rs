@@ -20,23 +20,21 @@ use crate::clouds::caller::{Attempt, Caller, Wire};
 use crate::clouds::endpoint::{Endpoint, is_alibaba_region};
 use crate::clouds::redact::Redactor;
 use crate::clouds::signature::hash;
-use crate::clouds::skew::Skew;
-use crate::clouds::{CloudError, Fault, Transport};
+use crate::clouds::{CloudError, Fault, Keyring, Transport, Vendor};
 
 /// Says that an action cannot be called by this HTTP method. The gateway says it before it calls the service.
 const UNSUPPORTED_METHOD: &str = "UnsupportedHTTPMethod";
 
-/// One region of an account of Alibaba Cloud with the credentials to call it. Clones share everything: pace, pauses, what
-/// was learnt of the cloud.
+/// One region of an account of Alibaba Cloud with the credentials to call it. Clones share what was learnt of the cloud.
 ///
 /// # Guarantees
 ///
-/// - Calls keep to the account's pace; a throttled account pauses as a whole.
+/// - Calls keep to the pace; when one is throttled, all with these credentials pause.
 /// - Refused credentials rest for a while, growing with every refusal; meanwhile callers get the refusal from memory.
 /// - A call refused for its credentials is repeated once, with the cloud's time, if ours is off. A form that the cloud
 ///   takes only as a query is repeated as one. Nothing else is repeated.
 ///
-/// New credentials need a new session: this one remembers how the old ones did.
+/// Pace and pauses are those of the credentials: see [`Keyring`]. New ones need a new session.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -47,7 +45,6 @@ struct Inner {
     key_id: String,
     secret: SecretString,
     security_token: Option<SecretString>,
-    skew: Skew,
     caller: Caller,
     /// A number that never comes twice, but in tests.
     nonce: fn() -> u128,
@@ -56,17 +53,23 @@ struct Inner {
 }
 
 impl Session {
-    /// A session for these settings. Sends nothing.
+    /// A session for these settings, which shares with others of the keyring what is known of its credentials. Sends nothing.
     ///
     /// # Errors
     ///
     /// [`SettingsError`] if a setting would not be safe to put into a host name or a header.
-    pub fn new(settings: Settings, transport: Arc<dyn Transport>, clock: Clock) -> Result<Self, SettingsError> {
-        Self::with_nonces(settings, transport, clock, rand::random::<u128>)
+    pub fn new(
+        settings: Settings,
+        keyring: &Keyring,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
+        Self::with_nonces(settings, keyring, transport, clock, rand::random::<u128>)
     }
 
     fn with_nonces(
         settings: Settings,
+        keyring: &Keyring,
         transport: Arc<dyn Transport>,
         clock: Clock,
         nonce: fn() -> u128,
@@ -78,6 +81,7 @@ impl Session {
         if requests_per_second == Some(0) {
             return Err(SettingsError::Rate);
         }
+        let credential = keyring.credential(Vendor::Alibaba, &credentials.parts(), requests_per_second);
         let Credentials::AccessKey { id, secret, security_token } = credentials;
         let token = security_token.as_ref().map(ExposeSecret::expose_secret);
         check(&id, secret.expose_secret(), token)?;
@@ -85,6 +89,7 @@ impl Session {
         for credential in [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten() {
             redactor.hide(credential);
         }
+        let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Alibaba), redactor };
         Ok(Self(Arc::new(Inner {
             endpoint: endpoint.unwrap_or_else(|| Endpoint::alibaba("ehpc", &region)),
             region,
@@ -92,8 +97,7 @@ impl Session {
             key_id: id,
             secret,
             security_token,
-            skew: Skew::default(),
-            caller: Caller::new(Wire { transport, clock, redactor }, requests_per_second),
+            caller: Caller::new(wire, credential),
             nonce,
             query_only: Mutex::default(),
         })))
@@ -227,7 +231,7 @@ impl Attempt for Signed<'_> {
     }
 
     async fn authenticate(&self, wire: &Wire, _refused: Option<&i64>) -> Result<(Request<Bytes>, i64), CloudError> {
-        let (now, skew) = self.session.skew.now(&wire.clock);
+        let (now, skew) = wire.now();
         let nonce = format!("{:032x}", (self.session.nonce)());
         let unfit = |_| CloudError::Rejected { fault: Fault::of(self.call.operation, "not sent: not a valid request") };
         Ok((self.sign(&timestamp(now), &nonce).map_err(unfit)?, skew))
@@ -238,7 +242,7 @@ impl Attempt for Signed<'_> {
     }
 
     fn can_do_better(&self, wire: &Wire, skew: &i64, date: Option<Timestamp>) -> bool {
-        date.is_some_and(|theirs| self.session.skew.correct(*skew, &wire.clock, theirs))
+        date.is_some_and(|theirs| wire.skew.correct(*skew, &wire.clock, theirs))
     }
 }
 

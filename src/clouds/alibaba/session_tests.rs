@@ -30,7 +30,8 @@ fn clock() -> Clock {
 }
 
 fn new(settings: Settings, script: &Arc<Script>) -> Session {
-    Session::with_nonces(settings, script.clone(), clock(), || 7).unwrap_or_else(|error| panic!("{error}"))
+    Session::with_nonces(settings, &Keyring::default(), script.clone(), clock(), || 7)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) fn session(script: &Arc<Script>, generation: Generation) -> Session {
@@ -132,7 +133,8 @@ async fn a_form_signs_its_content_type_and_a_temporary_key_its_token() {
 #[tokio::test(start_paused = true)]
 async fn a_nonce_never_comes_twice() {
     let script = Script::by(|_| answer(200, done()));
-    let session = Session::new(settings(key()), script.clone(), clock()).unwrap_or_else(|error| panic!("{error}"));
+    let session = Session::new(settings(key()), &Keyring::default(), script.clone(), clock())
+        .unwrap_or_else(|error| panic!("{error}"));
     for _ in 0..100 {
         assert!(get(&session).await.is_ok());
     }
@@ -174,7 +176,7 @@ async fn a_clock_that_is_off_is_corrected_once_by_the_clouds_and_each_try_has_it
         }
     });
     let nonce = || u128::from(NONCES.fetch_add(1, Ordering::Relaxed));
-    let session = Session::with_nonces(settings(key()), script.clone(), clock(), nonce);
+    let session = Session::with_nonces(settings(key()), &Keyring::default(), script.clone(), clock(), nonce);
     let session = session.unwrap_or_else(|error| panic!("{error}"));
     assert!(get(&session).await.is_ok());
     assert_eq!(script.sent().len(), 2);
@@ -278,7 +280,7 @@ async fn no_password_and_no_key_shows_in_an_error_whatever_the_cloud_repeats() {
 
 #[test]
 fn settings_that_would_change_a_host_or_a_header_are_refused() {
-    let refused = |settings: Settings| Session::new(settings, Script::of([]), clock()).err();
+    let refused = |settings: Settings| Session::new(settings, &Keyring::default(), Script::of([]), clock()).err();
     for region in ["", "evil.com/", "cn-hangzhou.evil", "CN-HANGZHOU", "cn", "-hangzhou", "oss-cn-hangzhou", "cn-"] {
         let settings = Settings { region: region.to_owned(), ..settings(key()) };
         assert!(matches!(refused(settings), Some(SettingsError::Region(_))), "{region}");

@@ -1,5 +1,7 @@
 //! Puts the credentials into a request: a signature, or a token fetched for the purpose.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -14,8 +16,8 @@ use crate::clouds::caller::{Wire, not_sent};
 use crate::clouds::endpoint::Endpoint;
 use crate::clouds::redact::Redactor;
 use crate::clouds::renewal::{Fresh, Renewal};
-use crate::clouds::skew::{self, Skew};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::skew;
+use crate::clouds::{CloudError, Fault, Keyring, Vendor};
 
 const FETCH: &str = "fetch an IAM token";
 const PROJECT_HEADER: &str = "x-project-id";
@@ -28,8 +30,7 @@ pub(super) struct Auth {
     credentials: Credentials,
     project_id: String,
     iam: Endpoint,
-    tokens: Renewal<SecretString>,
-    skew: Skew,
+    tokens: Arc<Renewal<SecretString>>,
 }
 
 /// What one request was authenticated with.
@@ -56,6 +57,7 @@ impl Auth {
         credentials: Credentials,
         project_id: String,
         iam: Endpoint,
+        keyring: &Keyring,
         redactor: &mut Redactor,
     ) -> Result<Self, SettingsError> {
         match &credentials {
@@ -78,7 +80,10 @@ impl Auth {
                 redactor.hide(password.expose_secret());
             }
         }
-        Ok(Self { credentials, project_id, iam, tokens: Renewal::default(), skew: Skew::default() })
+        let origin = iam.to_string();
+        let parts = [credentials.parts(), vec![&origin, &project_id]].concat();
+        let tokens = keyring.tokens(Vendor::Huawei, &parts);
+        Ok(Self { credentials, project_id, iam, tokens })
     }
 
     /// Makes the request for `call`, authenticated by anything but what was `refused`.
@@ -93,7 +98,7 @@ impl Auth {
         let mut request = call.to_request(endpoint).map_err(unfit)?;
         match &self.credentials {
             Credentials::AccessKey { id, secret, security_token } => {
-                let (now, skew) = self.skew.now(&wire.clock);
+                let (now, skew) = wire.now();
                 let date = timestamp(now);
                 let token = security_token.as_ref().map(ExposeSecret::expose_secret);
                 let headers = self.signing_headers(&date, token);
@@ -121,11 +126,11 @@ impl Auth {
     }
 
     /// After `proof` was refused: would another one have a chance? `date` is the time at which the cloud says it refused.
-    pub(super) fn can_do_better(&self, proof: &Proof, wire: &Wire, date: Option<Timestamp>) -> bool {
+    pub(super) fn can_do_better(proof: &Proof, wire: &Wire, date: Option<Timestamp>) -> bool {
         match (proof, date) {
             (Proof::Token { .. }, _) => true,
             (Proof::Signature { .. }, None) => false,
-            (Proof::Signature { skew }, Some(theirs)) => self.skew.correct(*skew, &wire.clock, theirs),
+            (Proof::Signature { skew }, Some(theirs)) => wire.skew.correct(*skew, &wire.clock, theirs),
         }
     }
 

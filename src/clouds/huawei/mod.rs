@@ -19,7 +19,7 @@ mod session;
 mod sign;
 mod token;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use data_arts::{DataArts, Identity, Member, Membership, WorkspaceMembers};
 pub use dli::{Authorization, Dli, QueueUser, QueueUsers};
@@ -38,7 +38,8 @@ pub struct Settings {
     pub endpoints: Endpoints,
     /// Who calls.
     pub credentials: Credentials,
-    /// How many calls a second this account may make; unless told, as many as the cloud takes.
+    /// How many calls a second this account may make; unless told, as many as the cloud takes. Of accounts with the same
+    /// credentials the lowest holds.
     pub requests_per_second: Option<u32>,
 }
 
@@ -75,6 +76,21 @@ pub enum Credentials {
         /// Its password.
         password: SecretString,
     },
+}
+
+impl Credentials {
+    /// All that tells them from others.
+    fn parts(&self) -> Vec<&str> {
+        match self {
+            Self::AccessKey { id, secret, security_token } => {
+                let token = security_token.as_ref().map(ExposeSecret::expose_secret);
+                ["key", id, secret.expose_secret()].into_iter().chain(token).collect()
+            }
+            Self::Password { domain_name, user_name, password } => {
+                vec!["password", domain_name, user_name, password.expose_secret()]
+            }
+        }
+    }
 }
 
 /// Why no session can be made of the settings. Nothing was sent.

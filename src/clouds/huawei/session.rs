@@ -17,18 +17,18 @@ use crate::clock::Clock;
 use crate::clouds::caller::{Attempt, Caller, Wire};
 use crate::clouds::endpoint::{Endpoint, is_huawei_region};
 use crate::clouds::redact::Redactor;
-use crate::clouds::{CloudError, Transport};
+use crate::clouds::{CloudError, Keyring, Transport, Vendor};
 
-/// One project of Huawei Cloud with the credentials to call it. Clones share everything: pace, pauses, tokens.
+/// One project of Huawei Cloud with the credentials to call it.
 ///
 /// # Guarantees
 ///
-/// - Calls keep to the account's pace; a throttled account pauses as a whole.
+/// - Calls keep to the pace; when one is throttled, all with these credentials pause.
 /// - Refused credentials rest for a while, growing with every refusal; meanwhile callers get the refusal from memory.
 /// - A call refused for its credentials is repeated once if there is reason to expect more: a token fetched anew, or a
 ///   signature with the cloud's time when ours is off. Nothing else is repeated.
 ///
-/// New credentials need a new session: this one remembers how the old ones did.
+/// Pace, pauses and tokens are those of the credentials: see [`Keyring`]. New ones need a new session.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -51,12 +51,17 @@ struct Reach {
 }
 
 impl Session {
-    /// A session for these settings. Sends nothing.
+    /// A session for these settings, which shares with others of the keyring what is known of its credentials. Sends nothing.
     ///
     /// # Errors
     ///
     /// [`SettingsError`] if a setting would not be safe to put into a host name, a path or a header.
-    pub fn new(settings: Settings, transport: Arc<dyn Transport>, clock: Clock) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: Settings,
+        keyring: &Keyring,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
         let Settings { region, project_id, endpoints, credentials, requests_per_second } = settings;
         if !is_huawei_region(&region) {
             return Err(SettingsError::Region(region.escape_default().take(64).collect()));
@@ -76,8 +81,10 @@ impl Session {
         let data_arts = reach(Service::DataArts, endpoints.data_arts);
         let iam = reach(Service::Iam, endpoints.iam);
         let mut redactor = Redactor::default();
-        let auth = Auth::new(credentials, project_id.clone(), iam.endpoint.clone(), &mut redactor)?;
-        let caller = Caller::new(Wire { transport, clock, redactor }, requests_per_second);
+        let credential = keyring.credential(Vendor::Huawei, &credentials.parts(), requests_per_second);
+        let auth = Auth::new(credentials, project_id.clone(), iam.endpoint.clone(), keyring, &mut redactor)?;
+        let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Huawei), redactor };
+        let caller = Caller::new(wire, credential);
         Ok(Self(Arc::new(Inner { region, project_id, dli, dws, data_arts, iam, auth, caller })))
     }
 
@@ -166,10 +173,14 @@ impl Attempt for Authenticated<'_> {
     }
 
     fn can_do_better(&self, wire: &Wire, proof: &Proof, date: Option<Timestamp>) -> bool {
-        self.auth.can_do_better(proof, wire, date)
+        Auth::can_do_better(proof, wire, date)
     }
 }
 
 #[cfg(test)]
 #[path = "session_tests.rs"]
 pub(super) mod tests;
+
+#[cfg(test)]
+#[path = "sharing_tests.rs"]
+mod sharing_tests;

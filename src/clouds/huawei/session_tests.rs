@@ -22,7 +22,7 @@ pub(crate) fn key() -> Credentials {
     Credentials::AccessKey { id: "AKID".to_owned(), secret: SecretString::from("s3cr3t"), security_token: None }
 }
 
-fn password() -> Credentials {
+pub(super) fn password() -> Credentials {
     Credentials::Password {
         domain_name: "acme".to_owned(),
         user_name: "robot".to_owned(),
@@ -30,7 +30,7 @@ fn password() -> Credentials {
     }
 }
 
-fn settings(credentials: Credentials) -> Settings {
+pub(super) fn settings(credentials: Credentials) -> Settings {
     Settings {
         region: "cn-north-4".to_owned(),
         project_id: "p".to_owned(),
@@ -40,26 +40,29 @@ fn settings(credentials: Credentials) -> Settings {
     }
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock::virtual_from("2025-01-02T03:04:05Z".parse().unwrap_or_default())
 }
 
-pub(crate) fn session(script: &Arc<Script>, credentials: Credentials) -> Session {
-    let session = Session::new(settings(credentials), script.clone(), clock());
-    session.unwrap_or_else(|error| panic!("{error}"))
+pub(super) fn new(settings: Settings, script: &Arc<Script>, keyring: &Keyring) -> Session {
+    Session::new(settings, keyring, script.clone(), clock()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
+pub(crate) fn session(script: &Arc<Script>, credentials: Credentials) -> Session {
+    new(settings(credentials), script, &Keyring::default())
+}
+
+pub(super) async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
     let send_by = Instant::now() + Duration::from_secs(20);
     let call = Call::get(Service::Dli, "list queues", "/v1.0/p/queues".to_owned(), send_by);
     session.call(&call).await.map(|answer| answer.json)
 }
 
-fn rejected(result: &Result<serde_json::Value, CloudError>) -> bool {
+pub(super) fn rejected(result: &Result<serde_json::Value, CloudError>) -> bool {
     matches!(result, Err(CloudError::CredentialsRejected { .. }))
 }
 
-fn token(value: &str) -> Result<Response<Bytes>, TransportError> {
+pub(super) fn token(value: &str) -> Result<Response<Bytes>, TransportError> {
     answer_with(201, "x-subject-token", value, json!({"token": {"expires_at": "2025-01-03T03:04:05.000000Z"}}))
 }
 
@@ -121,7 +124,7 @@ async fn an_endpoint_with_a_port_is_called_and_signed_with_it() {
         ..settings(key())
     };
     let script = Script::of([answer(200, json!({}))]);
-    let session = Session::new(settings, script.clone(), clock()).unwrap_or_else(|error| panic!("{error}"));
+    let session = new(settings, &script, &Keyring::default());
     assert!(get(&session).await.is_ok());
     assert_eq!(script.requests()[0].uri().to_string(), "http://127.0.0.1:9000/v1.0/p/queues");
 }
@@ -273,7 +276,7 @@ async fn a_call_whose_time_is_over_before_it_is_authenticated_is_not_sent() {
 
 #[test]
 fn settings_that_would_change_a_host_a_path_or_a_header_are_refused() {
-    let refused = |settings: Settings| Session::new(settings, Script::of([]), clock()).err();
+    let refused = |settings: Settings| Session::new(settings, &Keyring::default(), Script::of([]), clock()).err();
     for region in ["", "evil.com/", "cn-north-4.evil", "CN-NORTH-4", "cn north-4", "cn", "-north-4"] {
         let settings = Settings { region: region.to_owned(), ..settings(key()) };
         assert!(matches!(refused(settings), Some(SettingsError::Region(_))), "{region}");
