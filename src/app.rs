@@ -21,7 +21,7 @@ use crate::api::{self, CloudAccount, ClusterCloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
-use crate::clouds::{HttpTransport, Keyring, Transport, TransportError};
+use crate::clouds::{Environment, HttpTransport, Keyring, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::resolve_account;
@@ -174,7 +174,7 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
 /// How the clouds are reached, from the flags and the environment.
 fn network(options: &RunOptions) -> Result<Network, StartError> {
     let allowed = AllowedEndpoints::new(&options.allow_endpoints).map_err(StartError::Endpoint)?;
-    let proxy = Proxy::from_environment().map_err(StartError::Proxy)?;
+    let proxy = Proxy::from_environment(&Environment::of_process()).map_err(StartError::Proxy)?;
     let roots = options.ca_bundle.as_deref().map(roots).transpose()?.unwrap_or_default();
     Ok(Network { allowed, roots, proxy })
 }

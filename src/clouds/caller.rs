@@ -98,7 +98,7 @@ impl Caller {
                 let pause = budget.throttled(&turn, *retry_after);
                 return Err(CloudError::Throttled { fault: fault.clone(), retry_after: Some(pause) });
             }
-            Err(CloudError::CredentialsRejected { fault }) => gate.refused(&pass, fault),
+            Err(CloudError::CredentialsRejected { fault }) if fault.status.is_some() => gate.refused(&pass, fault),
             // Said by whoever came before the credentials were looked at, or by nobody.
             Err(CloudError::Throttled { .. } | CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. }) => {
             }
@@ -138,7 +138,7 @@ impl Wire {
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
         tracing::debug!(operation, status, elapsed = ?sent.elapsed(), "cloud call");
         result.map_err(|error| {
-            let fault = Fault::of(operation, self.redactor.message(&error.to_string(), &[]));
+            let fault = Fault::of(operation, self.redactor.message(&error.to_string()));
             match error {
                 TransportError::TooLarge(_) => CloudError::UnexpectedReply { fault },
                 TransportError::Refused(_) => CloudError::Rejected { fault },

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use super::Vendor;
 use super::budget::Budget;
+use super::exchange::IssuedKeys;
 use super::gate::Gate;
 use super::renewal::Renewal;
 use super::signature::keyed_digest;
@@ -24,7 +25,7 @@ type Digest = [u8; 32];
 ///
 /// # Guarantees
 ///
-/// - Sessions that present the same credential share its pauses, its pace and its tokens.
+/// - Sessions that present the same credential share its pauses, its pace, and what is issued for it: tokens, temporary keys.
 /// - A pause after a refusal outlives the sessions, and so does how often it was refused, for as long again as the longest
 ///   pause: an account that is made anew does not try it sooner.
 /// - Nothing that could be presented to a cloud outlives the sessions.
@@ -35,6 +36,7 @@ struct Inner {
     salt: [u8; 32],
     standings: Mutex<HashMap<Digest, Arc<Standing>>>,
     tokens: Mutex<HashMap<Digest, Weak<Renewal<SecretString>>>>,
+    keys: Mutex<HashMap<Digest, Weak<IssuedKeys>>>,
     huawei: Arc<Skew>,
     alibaba: Arc<Skew>,
 }
@@ -71,6 +73,7 @@ impl Keyring {
             salt: rand::random(),
             standings: Mutex::default(),
             tokens: Mutex::default(),
+            keys: Mutex::default(),
             huawei: skew(Vendor::Huawei),
             alibaba: skew(Vendor::Alibaba),
         }))
@@ -91,6 +94,11 @@ impl Keyring {
     /// The tokens that are fetched with these parts: a credential, and what its tokens are for.
     pub(super) fn tokens(&self, vendor: Vendor, parts: &[&str]) -> Arc<Renewal<SecretString>> {
         shared(&self.0.tokens, self.digest(vendor, parts))
+    }
+
+    /// The temporary keys that what has these parts is exchanged for.
+    pub(super) fn keys(&self, vendor: Vendor, parts: &[&str]) -> Arc<IssuedKeys> {
+        shared(&self.0.keys, self.digest(vendor, parts))
     }
 
     /// How far our clock is off from a vendor's.

@@ -8,6 +8,8 @@
 //! | [`transport`](Transport) | one HTTP exchange, with limits; tests replace it |
 //! | `caller` | how an account makes a call, whoever its vendor |
 //! | [`keyring`](Keyring) | what is known of each credential, whichever accounts present it |
+//! | `access_key`, `exchange` | the key that signs: given, or exchanged for |
+//! | [`environment`](Environment), `token_file`, `own_endpoint` | what the operator's own environment says |
 //! | `gate` | keeps bad credentials from being tried again and again |
 //! | `signature` | what the vendors' signatures have in common |
 //! | `skew` | how far our clock is off from a cloud's |
@@ -25,6 +27,7 @@
 //! - What could not be read completely is an error, never an absence.
 //! - A credential leaves only in the request it authenticates, to an allowed endpoint, and shows in no error and no log.
 //! - A call is not sent later than its caller allowed, and ends soon after: see [`IN_FLIGHT`].
+//! - Where the operator's own environment says that credentials are issued, nothing goes that an account object has a say in.
 //! - Nothing is sent twice, but for a request refused for its credentials or its HTTP method, and that once.
 
 pub mod alibaba;
@@ -32,13 +35,17 @@ pub mod endpoint;
 pub mod huawei;
 pub mod network;
 
+mod access_key;
 mod address;
 mod batch;
 mod budget;
 mod caller;
+mod environment;
 mod error;
+mod exchange;
 mod gate;
 mod keyring;
+mod own_endpoint;
 mod reaction;
 mod redact;
 mod renewal;
@@ -47,11 +54,13 @@ mod resolver;
 mod script;
 mod signature;
 mod skew;
+mod token_file;
 mod transport;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use environment::{Environment, EnvironmentError};
 pub use error::{CloudError, Fault};
 pub use keyring::Keyring;
 pub use transport::{HttpTransport, Transport, TransportError};

@@ -7,6 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::endpoint::AllowedEndpoints;
+use super::environment::Environment;
 
 /// How the clouds are reached.
 #[derive(Debug, Clone, Default)]
@@ -72,9 +73,10 @@ pub struct Proxy {
 
 impl Proxy {
     /// What `HTTPS_PROXY`, or else `ALL_PROXY`, and `NO_PROXY` say; in either case.
-    pub fn from_environment() -> Result<Option<Self>, ProxyError> {
-        let url = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(variable);
-        let except = ["NO_PROXY", "no_proxy"].into_iter().find_map(variable);
+    pub fn from_environment(environment: &Environment) -> Result<Option<Self>, ProxyError> {
+        let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
+        let url = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+        let except = first(&["NO_PROXY", "no_proxy"]);
         url.map(|url| Self::new(&url, &except.unwrap_or_default())).transpose()
     }
 
@@ -95,11 +97,6 @@ impl Proxy {
         let proxy = reqwest::Proxy::https(self.url.expose_secret())?;
         Ok(proxy.no_proxy(NoProxy::from_string(&self.except)))
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads which proxy the environment names")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::clouds::network::{Proxy, Roots};
+use crate::clouds::own_endpoint::OwnEndpoint;
 
 const VENDORS: &str = "dli.cn-north-4.myhuaweicloud.com";
 const OWN: &str = "dli.private.example";
@@ -107,9 +108,19 @@ impl Listener {
         tls: &TlsAcceptor,
     ) -> Result<StatusCode, TransportError> {
         let uri = format!("https://{host}:{}/", self.port());
+        self.hears(transport, http::Request::get(uri).body(Bytes::new()).unwrap(), tls).await
+    }
+
+    /// The same, with this request.
+    async fn hears(
+        &self,
+        transport: &HttpTransport,
+        request: http::Request<Bytes>,
+        tls: &TlsAcceptor,
+    ) -> Result<StatusCode, TransportError> {
         let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         tokio::select! {
-            result = get(transport, &uri) => result,
+            result = transport.send(request) => result.map(|answer| answer.status()),
             () = self.serve(Some(tls), answer) => panic!("the server has ended"),
         }
     }
@@ -133,6 +144,40 @@ fn names(answers: &[&[&str]]) -> Lookup {
 
 fn network(extra: &[&str], roots: Roots) -> Network {
     Network { allowed: AllowedEndpoints::new(extra).unwrap(), roots, proxy: None }
+}
+
+#[tokio::test]
+async fn only_the_operators_own_environment_leads_to_inner_addresses_that_nobody_listed() {
+    let (authority, listener) = (Authority::new(), Listener::new("127.0.0.1:0").await);
+    let network = network(&[], authority.roots());
+    let transport = HttpTransport::with_lookup(&network, &names(&[&["127.0.0.1"]])).unwrap();
+    let (host, tls) =
+        ("sts-vpc.cn-hangzhou.aliyuncs.com", authority.server(&["sts-vpc.cn-hangzhou.aliyuncs.com"], false));
+    let refused = listener.reached_by(&transport, host, &tls).await;
+    assert!(matches!(refused, Err(TransportError::Connect(_))), "{refused:?}");
+    assert_eq!(listener.connections(), 0);
+
+    let own = OwnEndpoint::parse(&format!("https://{host}:{}", listener.port())).unwrap();
+    let request = || own.post().body(Bytes::new()).unwrap();
+    assert_eq!(listener.hears(&transport, request(), &tls).await, Ok(StatusCode::OK));
+    // Not to whoever answers there.
+    let other = authority.server(&["evil.example"], false);
+    assert!(listener.hears(&transport, request(), &other).await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_goes_to_the_node_in_the_clear_but_what_its_own_environment_says() {
+    let transport = HttpTransport::new(&Network::default()).unwrap();
+    for uri in ["http://169.254.170.23/v1/credentials", "http://[fe80::1]/v1/credentials"] {
+        assert!(matches!(get(&transport, uri).await, Err(TransportError::Refused(_))), "{uri}");
+        let own = OwnEndpoint::parse(uri).unwrap().post().body(Bytes::new()).unwrap();
+        let sent = tokio::time::timeout(Duration::from_millis(100), transport.send(own)).await;
+        assert!(!matches!(sent, Ok(Err(TransportError::Refused(_)))), "{uri}: {sent:?}");
+        // The mark does not open the way to others.
+        let mut moved = OwnEndpoint::parse(uri).unwrap().post().body(Bytes::new()).unwrap();
+        *moved.uri_mut() = "http://10.0.0.1/".parse().unwrap();
+        assert!(matches!(transport.send(moved).await, Err(TransportError::Refused(_))));
+    }
 }
 
 #[tokio::test]

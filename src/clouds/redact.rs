@@ -28,13 +28,15 @@ impl Redactor {
             (utf8_percent_encode(credential, NON_ALPHANUMERIC).to_string(), encode(credential.as_bytes()));
         let twice = encode(once.as_bytes());
         for spelling in [visible(credential), all, once, twice] {
-            self.credentials.push(SecretString::from(spelling));
+            if !spelling.is_empty() {
+                self.credentials.push(SecretString::from(spelling));
+            }
         }
         // A credential that contains another one goes first, or its rest would stay.
         self.credentials.sort_by_key(|credential| std::cmp::Reverse(credential.expose_secret().len()));
     }
 
-    /// One that hides these too, in every spelling: what is sent with one call, such as passwords.
+    /// One that hides these too, in every spelling: what is sent with one call, such as passwords and tokens.
     pub(super) fn hiding(&self, credentials: &[SecretString]) -> Self {
         let mut redactor = self.clone();
         for credential in credentials {
@@ -43,14 +45,12 @@ impl Redactor {
         redactor
     }
 
-    /// A message: one line of at most 200 characters. `also` are credentials that come and go, such as a token.
-    pub(super) fn message(&self, words: &str, also: &[SecretString]) -> String {
+    /// A message: one line of at most 200 characters.
+    pub(super) fn message(&self, words: &str) -> String {
         // Unprintable characters go first: between its letters they would hide a credential.
         let mut words = visible(words);
-        for credential in self.credentials.iter().chain(also).map(ExposeSecret::expose_secret) {
-            if !credential.is_empty() {
-                words = words.replace(credential, REDACTED);
-            }
+        for credential in &self.credentials {
+            words = words.replace(credential.expose_secret(), REDACTED);
         }
         let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
         if one_line.chars().count() <= MESSAGE_LIMIT {
@@ -64,7 +64,7 @@ impl Redactor {
         let plain = !word.is_empty()
             && word.len() <= TOKEN_LIMIT
             && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(&b));
-        (plain && self.message(word, &[]) == word).then(|| word.to_owned())
+        (plain && self.message(word) == word).then(|| word.to_owned())
     }
 }
 
@@ -97,30 +97,30 @@ mod tests {
     fn a_credential_never_shows_however_it_is_spelled() {
         let redactor = redactor().hiding(&[SecretString::from("Pa5s.-w+rd")]);
         for words in ["key s3cr/t+key is bad", "key s3cr%2Ft%2Bkey is bad", "key s3\u{0}cr/t\u{200b}+key is bad"] {
-            assert_eq!(redactor.message(words, &[]), "key [redacted] is bad");
+            assert_eq!(redactor.message(words), "key [redacted] is bad");
         }
         for words in ["Pa5s.-w+rd", "Pa5s%2E%2Dw%2Brd", "Pa5s.-w%2Brd", "Pa5s.-w%252Brd"] {
-            assert_eq!(redactor.message(&format!("a={words}&b"), &[]), "a=[redacted]&b");
+            assert_eq!(redactor.message(&format!("a={words}&b")), "a=[redacted]&b");
             assert_eq!(redactor.token(words), None);
         }
     }
 
     #[test]
     fn a_credential_across_the_limit_does_not_show_in_part() {
-        let shown = redactor().message(&format!("{} s3cr/t+key", "x".repeat(195)), &[]);
+        let shown = redactor().message(&format!("{} s3cr/t+key", "x".repeat(195)));
         assert!(!shown.contains("s3"), "{shown}");
     }
 
     #[test]
     fn a_passing_token_is_hidden_too() {
         let token = SecretString::from("MIIC-token");
-        assert_eq!(redactor().message("bad MIIC-token", &[token]), "bad [redacted]");
+        assert_eq!(redactor().hiding(&[token]).message("bad MIIC-token"), "bad [redacted]");
     }
 
     #[test]
     fn a_message_is_one_short_line() {
-        assert_eq!(redactor().message("a\r\n\tb  \u{202e}c\u{7}", &[]), "a b c");
-        assert_eq!(redactor().message(&"é".repeat(300), &[]).chars().count(), 200);
+        assert_eq!(redactor().message("a\r\n\tb  \u{202e}c\u{7}"), "a b c");
+        assert_eq!(redactor().message(&"é".repeat(300)).chars().count(), 200);
     }
 
     #[test]

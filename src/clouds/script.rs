@@ -1,6 +1,8 @@
-//! A transport for tests: answers are told beforehand or computed, and what was sent can be looked at afterwards.
+//! A transport for tests: answers are told beforehand or computed, and what was sent can be looked at afterwards. And a file
+//! that is gone after the test.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -112,5 +114,36 @@ pub(super) fn kind<T>(result: &Result<T, CloudError>) -> &'static str {
         Err(CloudError::PrincipalNotFound { .. }) => "principal not found",
         Err(CloudError::Rejected { .. }) => "rejected",
         Err(CloudError::UnexpectedReply { .. }) => "unexpected reply",
+    }
+}
+
+/// A file of a test's own.
+pub(super) struct Scratch(String);
+
+impl Scratch {
+    pub(super) fn new(content: impl AsRef<[u8]>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("cloud-access-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let scratch = Self(std::env::temp_dir().join(name).to_string_lossy().into_owned());
+        scratch.write(content);
+        scratch
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn write(&self, content: impl AsRef<[u8]>) {
+        std::fs::write(&self.0, content).unwrap();
+    }
+
+    pub(super) fn remove(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.remove();
     }
 }

@@ -10,6 +10,7 @@ use http::uri::Scheme;
 
 use super::endpoint::{self, AllowedEndpoints};
 use super::network::Network;
+use super::own_endpoint;
 use super::resolver::{self, Guard, Lookup, Rules};
 
 /// How long a connection may take to be made.
@@ -46,12 +47,15 @@ pub enum TransportError {
 }
 
 /// The network: TLS by `rustls` with `ring`, no redirects, no cookies, no retries, to the addresses that its hosts may have.
-/// Through the proxy if there is one, but for this machine.
+/// Through the proxy if there is one, but for this machine. Where the operator's own environment says that its credentials are
+/// issued, addresses are not looked at.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
     /// For what goes in the clear, which no proxy is to see.
     loopback: reqwest::Client,
+    /// For where the operator's own environment says, whatever address that has.
+    own: reqwest::Client,
     /// For hosts that are addresses, which no resolver is asked for.
     allowed: AllowedEndpoints,
 }
@@ -83,32 +87,40 @@ impl HttpTransport {
                 .referer(false)
         };
         let allowed = network.allowed.clone();
-        let mut client = builder(Rules::Allowed {
-            allowed: allowed.clone(),
-            proxy: network.proxy.as_ref().map(|proxy| proxy.host.clone()),
-        });
-        if let Some(proxy) = &network.proxy {
-            client = client.proxy(proxy.rule().map_err(explain)?);
-        }
-        let client = client.build().map_err(explain)?;
+        let proxied = |rules| match &network.proxy {
+            Some(proxy) => builder(rules).proxy(proxy.rule()?).build(),
+            None => builder(rules).build(),
+        };
+        let proxy = network.proxy.as_ref().map(|proxy| proxy.host.clone());
+        let client = proxied(Rules::Allowed { allowed: allowed.clone(), proxy }).map_err(explain)?;
+        let own = proxied(Rules::Anywhere).map_err(explain)?;
         let loopback = builder(Rules::Loopback).build().map_err(explain)?;
-        Ok(Self { client, loopback, allowed })
+        Ok(Self { client, loopback, own, allowed })
     }
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let uri = request.uri();
         let encrypted = uri.scheme() == Some(&Scheme::HTTPS);
-        if !encrypted && !uri.host().is_some_and(endpoint::is_loopback) {
+        let own = own_endpoint::is_own(&request);
+        let stays = if own { own_endpoint::is_near } else { endpoint::is_loopback };
+        if !encrypted && !uri.host().is_some_and(stays) {
             return Err(TransportError::Refused("only https leaves this machine"));
         }
         let request = reqwest::Request::try_from(request).map_err(explain)?;
         // Looked at as the client reads it, to whom `2130706433` is an address, too.
         let host = request.url().host_str().unwrap_or_default();
-        if encrypted && let Some(address) = endpoint::address_of(host) {
+        if encrypted
+            && !own
+            && let Some(address) = endpoint::address_of(host)
+        {
             let permitted = self.allowed.permitted(host, [address]);
             permitted.map_err(|error| TransportError::Connect(error.to_string()))?;
         }
-        let client = if encrypted { &self.client } else { &self.loopback };
+        let client = match (encrypted, own) {
+            (false, _) => &self.loopback,
+            (true, false) => &self.client,
+            (true, true) => &self.own,
+        };
         let mut response = client.execute(request).await.map_err(explain)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(explain)? {

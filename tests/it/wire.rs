@@ -4,7 +4,7 @@ mod language;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
 use cloud_access_operator::clock::Clock;
@@ -12,7 +12,7 @@ use cloud_access_operator::clouds::alibaba::{self, Ehpc, Generation, HpcUsers, U
 use cloud_access_operator::clouds::huawei::{
     self, Authorization, ClusterUsers, DataArts, Dli, Dws, Membership, Placement, QueueUsers, WorkspaceMembers,
 };
-use cloud_access_operator::clouds::{CloudError, Keyring, Transport, TransportError};
+use cloud_access_operator::clouds::{CloudError, Environment, Keyring, Transport, TransportError};
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::language::{Asked, Case, Message, parse};
@@ -39,6 +39,7 @@ const OPERATIONS: &[(&str, &[&str])] = &[
     ("look up an IAM user", &["GET ", "https://iam.", "/v3.0/OS-USER/users/"]),
     ("look up an IAM user group", &["GET ", "https://iam.", "/v3/groups/"]),
     ("fetch an IAM token", &["POST ", "https://iam.", "/v3/auth/tokens?nocatalog=1\n"]),
+    ("exchange the pod identity", &["POST ", "/v1/credentials\n"]),
     ("list cluster users", &["GET ", ": ListUsers\n", V2018]),
     ("list cluster users", &["GET ", ": ListUsers\n", V2024]),
     ("look up the cluster", &["GET ", ": DescribeCluster\n", V2018]),
@@ -92,6 +93,8 @@ impl Clients {
                 user_name: "access-operator".to_owned(),
                 password: "example-password".into(),
             }
+        } else if account.ends_with("with pod identity") {
+            huawei::Credentials::PodIdentity(huawei::PodIdentity::from_environment(&environment()).unwrap())
         } else {
             huawei::Credentials::AccessKey { id: id.clone(), secret: secret(), security_token: security_token() }
         };
@@ -190,6 +193,19 @@ impl Clients {
             _ => panic!("no service: {service}"),
         }
     }
+}
+
+/// What a pod that may use the clouds' own identities finds in its environment.
+fn environment() -> Environment {
+    static FILE: LazyLock<String> = LazyLock::new(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-pod-token");
+        std::fs::write(&path, "example-pod-token\n").unwrap();
+        path.to_str().unwrap().to_owned()
+    });
+    Environment::of([
+        ("HC_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
+        ("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", FILE.as_str()),
+    ])
 }
 
 /// `fixed`: an administrator's, or an owner's, which is never changed.

@@ -69,7 +69,7 @@ pub(super) fn read(
     let reaction = classify(status, code.as_deref(), code.is_some());
     let message = match message {
         _ if code.is_some() && !passwords.is_empty() => code.as_deref().and_then(meaning).unwrap_or(UNSHOWN).to_owned(),
-        Some(theirs) if code.is_some() => redactor.message(&theirs, &[]),
+        Some(theirs) if code.is_some() => redactor.message(&theirs),
         _ => ours.to_owned(),
     };
     let retry_after = if reaction == Reaction::Throttled { retry_after(response.headers()) } else { None };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use jiff::{Timestamp, tz::Offset};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::reply::{self, Answer};
@@ -16,8 +16,10 @@ use super::request::{Call, FORM};
 use super::sign::{Unsigned, sign};
 use super::{Credentials, Generation, Settings, SettingsError};
 use crate::clock::Clock;
+use crate::clouds::access_key::AccessKey;
 use crate::clouds::caller::{Attempt, Caller, Wire};
 use crate::clouds::endpoint::{Endpoint, is_alibaba_region};
+use crate::clouds::exchange::{Keys, Signer};
 use crate::clouds::redact::Redactor;
 use crate::clouds::signature::hash;
 use crate::clouds::{CloudError, Fault, Keyring, Transport, Vendor};
@@ -42,9 +44,7 @@ struct Inner {
     region: String,
     endpoint: Endpoint,
     generation: Generation,
-    key_id: String,
-    secret: SecretString,
-    security_token: Option<SecretString>,
+    keys: Keys,
     caller: Caller,
     /// A number that never comes twice, but in tests.
     nonce: fn() -> u128,
@@ -82,21 +82,23 @@ impl Session {
             return Err(SettingsError::Rate);
         }
         let credential = keyring.credential(Vendor::Alibaba, &credentials.parts(), requests_per_second);
-        let Credentials::AccessKey { id, secret, security_token } = credentials;
-        let token = security_token.as_ref().map(ExposeSecret::expose_secret);
-        check(&id, secret.expose_secret(), token)?;
         let mut redactor = Redactor::default();
-        for credential in [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten() {
-            redactor.hide(credential);
-        }
+        let keys = match credentials {
+            Credentials::AccessKey { id, secret, security_token } => {
+                let key = AccessKey { id, secret, security_token };
+                key.check(is_in_id).map_err(SettingsError::Credential)?;
+                for part in key.hidden() {
+                    redactor.hide(part.expose_secret());
+                }
+                Keys::Given(Arc::new(key))
+            }
+        };
         let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Alibaba), redactor };
         Ok(Self(Arc::new(Inner {
             endpoint: endpoint.unwrap_or_else(|| Endpoint::alibaba("ehpc", &region)),
             region,
             generation,
-            key_id: id,
-            secret,
-            security_token,
+            keys,
             caller: Caller::new(wire, credential),
             nonce,
             query_only: Mutex::default(),
@@ -119,6 +121,12 @@ impl Session {
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.0.generation
+    }
+
+    /// When what is presented now ends, by its issuer's word: a temporary key that was exchanged for. None for what has no end.
+    #[must_use]
+    pub fn credential_expires_at(&self) -> Option<Timestamp> {
+        self.0.keys.expires_at()
     }
 
     /// Makes one call. It is sent by `call.send_by`, or not at all.
@@ -165,20 +173,9 @@ impl fmt::Debug for Session {
     }
 }
 
-/// The id stands between `Credential=` and a comma; all go into a header.
-fn check(id: &str, secret: &str, token: Option<&str>) -> Result<(), SettingsError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    let fits = |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-    for (what, fits) in [
-        ("access key id", !id.is_empty() && id.bytes().all(plain)),
-        ("secret access key", !secret.is_empty()),
-        ("security token", token.is_none_or(fits)),
-    ] {
-        if !fits {
-            return Err(SettingsError::Credential(what));
-        }
-    }
-    Ok(())
+/// The id stands between `Credential=` and a comma.
+pub(super) fn is_in_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
 /// A call with the key that signs it.
@@ -188,20 +185,21 @@ struct Signed<'a> {
 }
 
 impl Signed<'_> {
-    fn sign(&self, date: &str, nonce: &str) -> Result<Request<Bytes>, http::Error> {
-        let Inner { endpoint, key_id, secret, security_token, .. } = self.session;
+    fn sign(&self, signer: &Signer, nonce: &str) -> Result<Request<Bytes>, http::Error> {
+        let Inner { endpoint, .. } = self.session;
+        let (key, date) = (&signer.key, timestamp(signer.now));
         let mut request = self.call.to_request(endpoint)?;
         let (body, host) = (self.call.body(), endpoint.authority());
         let content_hash = hash(&body);
         let mut headers = vec![
             ("x-acs-action", self.call.action),
             ("x-acs-version", self.call.generation.version()),
-            ("x-acs-date", date),
+            ("x-acs-date", &date),
             ("x-acs-signature-nonce", nonce),
             ("x-acs-content-sha256", &content_hash),
         ];
-        if let Some(token) = security_token {
-            headers.extend([("x-acs-accesskey-id", key_id.as_str()), ("x-acs-security-token", token.expose_secret())]);
+        if let Some(token) = key.token() {
+            headers.extend([("x-acs-accesskey-id", key.id.as_str()), ("x-acs-security-token", token)]);
         }
         for (name, value) in &headers {
             insert(&mut request, HeaderName::from_static(name), value)?;
@@ -212,14 +210,14 @@ impl Signed<'_> {
         }
         let query = self.call.query();
         let unsigned = Unsigned { method: self.call.method.as_str(), query: &query, headers: &headers, body: &body };
-        insert(&mut request, AUTHORIZATION, &sign(&unsigned, key_id, secret.expose_secret()).authorization)?;
+        let authorization = sign(&unsigned, &key.id, key.secret.expose_secret()).authorization;
+        insert(&mut request, AUTHORIZATION, &authorization)?;
         Ok(request)
     }
 }
 
 impl Attempt for Signed<'_> {
-    /// The seconds added to our clock.
-    type Proof = i64;
+    type Proof = Signer;
     type Answer = Answer;
 
     fn operation(&self) -> &'static str {
@@ -230,19 +228,25 @@ impl Attempt for Signed<'_> {
         self.call.send_by
     }
 
-    async fn authenticate(&self, wire: &Wire, _refused: Option<&i64>) -> Result<(Request<Bytes>, i64), CloudError> {
-        let (now, skew) = wire.now();
+    async fn authenticate(
+        &self,
+        wire: &Wire,
+        refused: Option<&Signer>,
+    ) -> Result<(Request<Bytes>, Signer), CloudError> {
+        let Call { operation, send_by, .. } = self.call;
+        let signer = self.session.keys.signer(wire, operation, *send_by, refused).await?;
         let nonce = format!("{:032x}", (self.session.nonce)());
         let unfit = |_| CloudError::Rejected { fault: Fault::of(self.call.operation, "not sent: not a valid request") };
-        Ok((self.sign(&timestamp(now), &nonce).map_err(unfit)?, skew))
+        Ok((self.sign(&signer, &nonce).map_err(unfit)?, signer))
     }
 
-    fn read(&self, wire: &Wire, response: &Response<Bytes>, _skew: &i64) -> Result<Answer, CloudError> {
-        reply::read(self.call.operation, response, &wire.redactor, &self.call.passwords)
+    fn read(&self, wire: &Wire, response: &Response<Bytes>, signer: &Signer) -> Result<Answer, CloudError> {
+        let redactor = wire.redactor.hiding(&signer.hidden());
+        reply::read(self.call.operation, response, &redactor, &self.call.passwords)
     }
 
-    fn can_do_better(&self, wire: &Wire, skew: &i64, date: Option<Timestamp>) -> bool {
-        date.is_some_and(|theirs| wire.skew.correct(*skew, &wire.clock, theirs))
+    fn can_do_better(&self, wire: &Wire, signer: &Signer, date: Option<Timestamp>) -> bool {
+        signer.can_do_better(wire, date)
     }
 }
 
@@ -255,7 +259,7 @@ fn insert(request: &mut Request<Bytes>, name: HeaderName, value: &str) -> Result
 }
 
 /// `2025-01-02T03:04:05Z`.
-fn timestamp(time: Timestamp) -> String {
+pub(super) fn timestamp(time: Timestamp) -> String {
     Offset::UTC.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use super::request::{Call, Service, target};
 use super::sign::{DATE_HEADER, Unsigned, sign};
 use super::{Credentials, SettingsError, reply, token};
+use crate::clouds::access_key::AccessKey;
 use crate::clouds::caller::{Wire, not_sent};
 use crate::clouds::endpoint::Endpoint;
+use crate::clouds::exchange::{Keys, Signer};
 use crate::clouds::redact::Redactor;
 use crate::clouds::renewal::{Fresh, Renewal};
 use crate::clouds::skew;
@@ -27,26 +29,47 @@ const SUBJECT_TOKEN_HEADER: &str = "x-subject-token";
 
 /// Who calls, and for which project.
 pub(super) struct Auth {
-    credentials: Credentials,
+    means: Means,
     project_id: String,
-    iam: Endpoint,
-    tokens: Arc<Renewal<SecretString>>,
+}
+
+/// What requests are authenticated by.
+enum Means {
+    /// A signature.
+    Key(Keys),
+    /// A token of a user with a password.
+    Token { user: User, iam: Endpoint, tokens: Arc<Renewal<SecretString>> },
+}
+
+/// An IAM user.
+struct User {
+    domain_name: String,
+    name: String,
+    password: SecretString,
 }
 
 /// What one request was authenticated with.
 pub(super) enum Proof {
-    /// A signature of that time.
-    Signature { skew: i64 },
-    /// A token; kept as a list because that is how it is taken out of messages.
-    Token { number: u64, value: [SecretString; 1] },
+    /// A signature.
+    Signature(Signer),
+    /// A token.
+    Token { number: u64, value: SecretString },
 }
 
 impl Proof {
-    /// What must not show in an answer's words, beside the credentials.
-    pub(super) fn token(&self) -> &[SecretString] {
+    /// What must not show in an answer's words, beside what never must.
+    pub(super) fn hidden(&self) -> Vec<SecretString> {
         match self {
-            Self::Signature { .. } => &[],
-            Self::Token { value, .. } => value,
+            Self::Signature(signer) => signer.hidden(),
+            Self::Token { value, .. } => vec![value.clone()],
+        }
+    }
+
+    /// After this was refused: would another one have a chance? `date` is the time at which the cloud says it refused.
+    pub(super) fn can_do_better(&self, wire: &Wire, date: Option<Timestamp>) -> bool {
+        match self {
+            Self::Signature(signer) => signer.can_do_better(wire, date),
+            Self::Token { .. } => true,
         }
     }
 }
@@ -60,30 +83,31 @@ impl Auth {
         keyring: &Keyring,
         redactor: &mut Redactor,
     ) -> Result<Self, SettingsError> {
-        match &credentials {
+        let origin = iam.to_string();
+        let parts = credentials.parts();
+        let tokens = keyring.tokens(Vendor::Huawei, &[&parts[..], &[&origin, &project_id]].concat());
+        let keys = keyring.keys(Vendor::Huawei, &parts);
+        let means = match credentials {
             Credentials::AccessKey { id, secret, security_token } => {
-                // The id stands between `Access=` and a comma.
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-                check("access key id", !id.is_empty() && id.bytes().all(plain))?;
-                check("secret access key", !secret.expose_secret().is_empty())?;
-                let token = security_token.as_ref().map(ExposeSecret::expose_secret);
-                let fits = |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-                check("security token", token.is_none_or(fits))?;
-                for credential in [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten() {
-                    redactor.hide(credential);
+                let key = AccessKey { id, secret, security_token };
+                key.check(is_in_id).map_err(SettingsError::Credential)?;
+                for part in key.hidden() {
+                    redactor.hide(part.expose_secret());
                 }
+                Means::Key(Keys::Given(Arc::new(key)))
+            }
+            Credentials::PodIdentity(identity) => {
+                Means::Key(Keys::Exchanged { exchange: Box::new(identity), issued: keys })
             }
             Credentials::Password { domain_name, user_name, password } => {
                 check("domain name", !domain_name.is_empty())?;
                 check("user name", !user_name.is_empty())?;
                 check("password", !password.expose_secret().is_empty())?;
                 redactor.hide(password.expose_secret());
+                Means::Token { user: User { domain_name, name: user_name, password }, iam, tokens }
             }
-        }
-        let origin = iam.to_string();
-        let parts = [credentials.parts(), vec![&origin, &project_id]].concat();
-        let tokens = keyring.tokens(Vendor::Huawei, &parts);
-        Ok(Self { credentials, project_id, iam, tokens })
+        };
+        Ok(Self { means, project_id })
     }
 
     /// Makes the request for `call`, authenticated by anything but what was `refused`.
@@ -96,70 +120,85 @@ impl Auth {
     ) -> Result<(Request<Bytes>, Proof), CloudError> {
         let unfit = |_| CloudError::Rejected { fault: Fault::of(call.operation, "not sent: not a valid request") };
         let mut request = call.to_request(endpoint).map_err(unfit)?;
-        match &self.credentials {
-            Credentials::AccessKey { id, secret, security_token } => {
-                let (now, skew) = wire.now();
-                let date = timestamp(now);
-                let token = security_token.as_ref().map(ExposeSecret::expose_secret);
-                let headers = self.signing_headers(&date, token);
-                let signature = signature(call, endpoint, &headers, id, secret.expose_secret());
-                for (name, value) in headers {
-                    insert(&mut request, name, value).map_err(unfit)?;
-                }
-                insert(&mut request, AUTHORIZATION.as_str(), &signature).map_err(unfit)?;
-                Ok((request, Proof::Signature { skew }))
+        let proof = match &self.means {
+            Means::Key(keys) => {
+                let refused = match refused {
+                    Some(Proof::Signature(signer)) => Some(signer),
+                    Some(Proof::Token { .. }) | None => None,
+                };
+                let signer = keys.signer(wire, call.operation, call.send_by, refused).await?;
+                self.sign(&mut request, endpoint, call, &signer).map_err(unfit)?;
+                Proof::Signature(signer)
             }
-            Credentials::Password { domain_name, user_name, password } => {
+            Means::Token { user, iam, tokens } => {
                 let old = match refused {
                     Some(Proof::Token { number, .. }) => Some(*number),
-                    Some(Proof::Signature { .. }) | None => None,
+                    Some(Proof::Signature(_)) | None => None,
                 };
-                let body = token::body(domain_name, user_name, password.expose_secret(), &self.project_id);
-                let fetch = self.fetch(wire, Bytes::from(body.to_string()), call.send_by);
-                let token = self.tokens.get(old, call.send_by, fetch).await;
+                let token = tokens.get(old, call.send_by, self.fetch(wire, user, iam, call.send_by)).await;
                 let token =
                     token.unwrap_or_else(|| Err(not_sent(call.operation, "another call is still fetching a token")))?;
                 insert(&mut request, AUTH_TOKEN_HEADER, token.value.expose_secret()).map_err(unfit)?;
-                Ok((request, Proof::Token { number: token.number, value: [token.value] }))
+                Proof::Token { number: token.number, value: token.value }
             }
-        }
-    }
-
-    /// After `proof` was refused: would another one have a chance? `date` is the time at which the cloud says it refused.
-    pub(super) fn can_do_better(proof: &Proof, wire: &Wire, date: Option<Timestamp>) -> bool {
-        match (proof, date) {
-            (Proof::Token { .. }, _) => true,
-            (Proof::Signature { .. }, None) => false,
-            (Proof::Signature { skew }, Some(theirs)) => wire.skew.correct(*skew, &wire.clock, theirs),
-        }
+        };
+        Ok((request, proof))
     }
 
     /// When what was issued for these credentials ends, if anything was.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.tokens.expires_at()
+        match &self.means {
+            Means::Key(keys) => keys.expires_at(),
+            Means::Token { tokens, .. } => tokens.expires_at(),
+        }
     }
 
-    /// What is signed, beside the content type and the host. Not the user agent: proxies rewrite it.
-    fn signing_headers<'a>(&'a self, date: &'a str, token: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
-        let mut headers = vec![(DATE_HEADER, date), (PROJECT_HEADER, self.project_id.as_str())];
-        headers.extend(token.map(|token| (SECURITY_TOKEN_HEADER, token)));
-        headers
+    /// Signs content type, host, and the headers that are added here. Not the user agent: proxies rewrite it.
+    fn sign(
+        &self,
+        request: &mut Request<Bytes>,
+        endpoint: &Endpoint,
+        call: &Call,
+        signer: &Signer,
+    ) -> Result<(), http::Error> {
+        let (date, host) = (timestamp(signer.now), endpoint.authority());
+        let mut headers = vec![(DATE_HEADER, date.as_str()), (PROJECT_HEADER, self.project_id.as_str())];
+        headers.extend(signer.key.token().map(|token| (SECURITY_TOKEN_HEADER, token)));
+        for (name, value) in &headers {
+            insert(request, name, value)?;
+        }
+        headers.push(("host", &host));
+        if call.body.is_some() {
+            headers.push((CONTENT_TYPE.as_str(), call.service.content_type()));
+        }
+        let body = call.body.as_deref().unwrap_or_default();
+        let unsigned = Unsigned { method: call.method.as_str(), target: &call.target, headers: &headers, body };
+        let authorization = sign(&unsigned, &signer.key.id, signer.key.secret.expose_secret()).authorization;
+        insert(request, AUTHORIZATION.as_str(), &authorization)
     }
 
     /// `POST /v3/auth/tokens`: 201, with the token in a header.
-    async fn fetch(&self, wire: &Wire, body: Bytes, send_by: Instant) -> Result<Fresh<SecretString>, CloudError> {
+    async fn fetch(
+        &self,
+        wire: &Wire,
+        user: &User,
+        iam: &Endpoint,
+        send_by: Instant,
+    ) -> Result<Fresh<SecretString>, CloudError> {
+        let body = token::body(&user.domain_name, &user.name, user.password.expose_secret(), &self.project_id);
+        let body = Bytes::from(body.to_string());
         let target = target(&["v3", "auth", "tokens"], &[("nocatalog", "1")]);
         let call =
             Call { service: Service::Iam, operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
         let unfit = |_| CloudError::Rejected { fault: Fault::of(FETCH, "not sent: not a valid request") };
-        let request = call.to_request(&self.iam).map_err(unfit)?;
+        let request = call.to_request(iam).map_err(unfit)?;
         let response = wire.exchange(FETCH, request).await?;
-        let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor, &[])?;
+        let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor)?;
         let value = response.headers().get(SUBJECT_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         match value {
             Some(value) if !value.is_empty() => Ok(Fresh {
                 value: SecretString::from(value),
-                issued_at: skew::date(response.headers()).unwrap_or_else(|| wire.clock.now()),
+                issued_at: skew::date(response.headers()).unwrap_or_else(|| wire.now().0),
                 expires_at: token::expiry(&answer.json),
             }),
             _ => Err(answer.unexpected("no token in the answer")),
@@ -171,21 +210,13 @@ fn check(what: &'static str, fits: bool) -> Result<(), SettingsError> {
     if fits { Ok(()) } else { Err(SettingsError::Credential(what)) }
 }
 
-/// The value of the `Authorization` header.
-fn signature(call: &Call, endpoint: &Endpoint, headers: &[(&str, &str)], id: &str, secret: &str) -> String {
-    let host = endpoint.authority();
-    let mut headers = headers.to_vec();
-    headers.push(("host", &host));
-    if call.body.is_some() {
-        headers.push((CONTENT_TYPE.as_str(), call.service.content_type()));
-    }
-    let body = call.body.as_deref().unwrap_or_default();
-    let request = Unsigned { method: call.method.as_str(), target: &call.target, headers: &headers, body };
-    sign(&request, id, secret).authorization
+/// The id stands between `Access=` and a comma.
+pub(super) fn is_in_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// Adds a header that no log shows.
-fn insert(request: &mut Request<Bytes>, name: &'static str, value: &str) -> Result<(), http::Error> {
+pub(super) fn insert(request: &mut Request<Bytes>, name: &'static str, value: &str) -> Result<(), http::Error> {
     let mut value = HeaderValue::from_str(value)?;
     value.set_sensitive(true);
     request.headers_mut().insert(HeaderName::from_static(name), value);

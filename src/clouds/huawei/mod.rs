@@ -12,6 +12,7 @@ mod difference;
 mod dli;
 mod dws;
 mod paging;
+mod pod_identity;
 mod reading;
 mod reply;
 mod request;
@@ -24,6 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use data_arts::{DataArts, Identity, Member, Membership, WorkspaceMembers};
 pub use dli::{Authorization, Dli, QueueUser, QueueUsers};
 pub use dws::{ClusterUsers, Dws, Placement};
+pub use pod_identity::PodIdentity;
 pub use session::Session;
 
 use super::endpoint::Endpoint;
@@ -76,6 +78,8 @@ pub enum Credentials {
         /// Its password.
         password: SecretString,
     },
+    /// The identity of the operator's own pod, exchanged for temporary keys.
+    PodIdentity(PodIdentity),
 }
 
 impl Credentials {
@@ -89,6 +93,7 @@ impl Credentials {
             Self::Password { domain_name, user_name, password } => {
                 vec!["password", domain_name, user_name, password.expose_secret()]
             }
+            Self::PodIdentity(identity) => ["pod identity"].into_iter().chain(identity.parts()).collect(),
         }
     }
 }

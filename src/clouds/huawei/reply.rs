@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::Value;
 
 use super::classify::classify;
@@ -53,7 +52,6 @@ pub(super) fn read(
     response: &Response<Bytes>,
     now: Timestamp,
     redactor: &Redactor,
-    token: &[SecretString],
 ) -> Result<Answer, CloudError> {
     let status = response.status();
     let json = parse(status, response.body());
@@ -78,7 +76,7 @@ pub(super) fn read(
         operation,
         status: Some(status.as_u16()),
         code: code.and_then(|code| redactor.token(&code)),
-        message: redactor.message(&message, token),
+        message: redactor.message(&message),
         request_id,
         partly: false,
     };
@@ -201,7 +199,7 @@ mod tests {
                 response.headers_mut().insert(*name, value);
             }
         }
-        read("grant", &response, Timestamp::UNIX_EPOCH, &redactor, &[]).map(|answer| answer.json)
+        read("grant", &response, Timestamp::UNIX_EPOCH, &redactor).map(|answer| answer.json)
     }
 
     fn code_and_message(body: &Value) -> Option<(Option<String>, String)> {

@@ -100,7 +100,7 @@ impl Session {
         &self.0.project_id
     }
 
-    /// When what is presented now ends, by the cloud's word: a token that was fetched. None for what has no end.
+    /// When what is presented now ends, by its issuer's word: a token, or a temporary key that was exchanged for. None for what has no end.
     #[must_use]
     pub fn credential_expires_at(&self) -> Option<Timestamp> {
         self.0.auth.expires_at()
@@ -169,11 +169,11 @@ impl Attempt for Authenticated<'_> {
     }
 
     fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Proof) -> Result<Answer, CloudError> {
-        reply::read(self.call.operation, response, wire.clock.now(), &wire.redactor, proof.token())
+        reply::read(self.call.operation, response, wire.clock.now(), &wire.redactor.hiding(&proof.hidden()))
     }
 
     fn can_do_better(&self, wire: &Wire, proof: &Proof, date: Option<Timestamp>) -> bool {
-        Auth::can_do_better(proof, wire, date)
+        proof.can_do_better(wire, date)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn key() -> Credentials {
     Credentials::AccessKey { id: "AKID".to_owned(), secret: SecretString::from("s3cr3t"), security_token: None }
 }
 
-pub(super) fn password() -> Credentials {
+pub(crate) fn password() -> Credentials {
     Credentials::Password {
         domain_name: "acme".to_owned(),
         user_name: "robot".to_owned(),
@@ -30,7 +30,7 @@ pub(super) fn password() -> Credentials {
     }
 }
 
-pub(super) fn settings(credentials: Credentials) -> Settings {
+pub(crate) fn settings(credentials: Credentials) -> Settings {
     Settings {
         region: "cn-north-4".to_owned(),
         project_id: "p".to_owned(),
@@ -40,11 +40,11 @@ pub(super) fn settings(credentials: Credentials) -> Settings {
     }
 }
 
-pub(super) fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::virtual_from("2025-01-02T03:04:05Z".parse().unwrap_or_default())
 }
 
-pub(super) fn new(settings: Settings, script: &Arc<Script>, keyring: &Keyring) -> Session {
+pub(crate) fn new(settings: Settings, script: &Arc<Script>, keyring: &Keyring) -> Session {
     Session::new(settings, keyring, script.clone(), clock()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -52,17 +52,17 @@ pub(crate) fn session(script: &Arc<Script>, credentials: Credentials) -> Session
     new(settings(credentials), script, &Keyring::default())
 }
 
-pub(super) async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
+pub(crate) async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
     let send_by = Instant::now() + Duration::from_secs(20);
     let call = Call::get(Service::Dli, "list queues", "/v1.0/p/queues".to_owned(), send_by);
     session.call(&call).await.map(|answer| answer.json)
 }
 
-pub(super) fn rejected(result: &Result<serde_json::Value, CloudError>) -> bool {
+pub(crate) fn rejected(result: &Result<serde_json::Value, CloudError>) -> bool {
     matches!(result, Err(CloudError::CredentialsRejected { .. }))
 }
 
-pub(super) fn token(value: &str) -> Result<Response<Bytes>, TransportError> {
+pub(crate) fn token(value: &str) -> Result<Response<Bytes>, TransportError> {
     answer_with(201, "x-subject-token", value, json!({"token": {"expires_at": "2025-01-03T03:04:05.000000Z"}}))
 }
 
