@@ -10,7 +10,10 @@ use super::endpoint::{address_of, is_loopback};
 
 /// A URI from the operator's own environment: `https`, or `http` on the node.
 #[derive(Debug, Clone)]
-pub(super) struct OwnEndpoint(Uri);
+pub(super) struct OwnEndpoint {
+    uri: Uri,
+    written: String,
+}
 
 /// On a request: it goes to an [`OwnEndpoint`].
 #[derive(Clone)]
@@ -23,17 +26,27 @@ impl OwnEndpoint {
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
         let plain = !authority.as_str().contains('@') && !authority.host().is_empty();
         let safe = scheme == "https" || scheme == "http" && is_near(authority.host());
-        (plain && safe).then_some(Self(uri))
+        (plain && safe).then(|| Self { written: uri.to_string(), uri })
+    }
+
+    /// Is it an origin, to which a query can be added?
+    pub(super) fn is_origin(&self) -> bool {
+        self.uri.path_and_query().is_none_or(|rest| rest == "/")
+    }
+
+    /// A request to an origin with this query.
+    pub(super) fn post_with(&self, query: &str) -> request::Builder {
+        Request::post(format!("{}?{query}", self.written)).extension(Mark)
     }
 
     /// A request to it.
     pub(super) fn post(&self) -> request::Builder {
-        Request::post(self.0.clone()).extension(Mark)
+        Request::post(self.uri.clone()).extension(Mark)
     }
 
     /// The URI as it is written.
-    pub(super) fn written(&self) -> String {
-        self.0.to_string()
+    pub(super) fn written(&self) -> &str {
+        &self.written
     }
 }
 

@@ -40,6 +40,7 @@ const OPERATIONS: &[(&str, &[&str])] = &[
     ("look up an IAM user group", &["GET ", "https://iam.", "/v3/groups/"]),
     ("fetch an IAM token", &["POST ", "https://iam.", "/v3/auth/tokens?nocatalog=1\n"]),
     ("exchange the pod identity", &["POST ", "/v1/credentials\n"]),
+    ("assume the RAM role", &["POST ", "https://sts", "?Action=AssumeRoleWithOIDC&"]),
     ("list cluster users", &["GET ", ": ListUsers\n", V2018]),
     ("list cluster users", &["GET ", ": ListUsers\n", V2024]),
     ("look up the cluster", &["GET ", ": DescribeCluster\n", V2018]),
@@ -111,7 +112,11 @@ impl Clients {
             region: "cn-hangzhou".to_owned(),
             endpoint: None,
             generation: version.unwrap_or(Generation::V2024),
-            credentials: alibaba::Credentials::AccessKey { id, secret: secret(), security_token: security_token() },
+            credentials: if account.ends_with("with RRSA") {
+                alibaba::Credentials::Rrsa(alibaba::Rrsa::from_environment(&environment()).unwrap())
+            } else {
+                alibaba::Credentials::AccessKey { id, secret: secret(), security_token: security_token() }
+            },
             requests_per_second: None,
         };
         let ehpc = Ehpc::new(alibaba::Session::new(settings, &keyring, wire.clone(), clock).unwrap());
@@ -205,6 +210,11 @@ fn environment() -> Environment {
     Environment::of([
         ("HC_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
         ("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", FILE.as_str()),
+        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::113511544585:role/access"),
+        ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "acs:ram::113511544585:oidc-provider/ack-rrsa"),
+        ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", FILE.as_str()),
+        ("ALIBABA_CLOUD_STS_REGION", "cn-hangzhou"),
+        ("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "true"),
     ])
 }
 

@@ -8,6 +8,7 @@ mod classify;
 mod ehpc;
 mod reply;
 mod request;
+mod rrsa;
 mod session;
 mod sign;
 
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use ehpc::{Ehpc, HpcUsers, PasswordRule, UserChange, check_password};
+pub use rrsa::Rrsa;
 pub use session::Session;
 
 use super::endpoint::Endpoint;
@@ -90,14 +92,20 @@ pub enum Credentials {
         /// Comes with a temporary key, and goes with every request of it.
         security_token: Option<SecretString>,
     },
+    /// The RAM role of the operator's own pod, assumed for temporary keys.
+    Rrsa(Rrsa),
 }
 
 impl Credentials {
     /// All that tells them from others.
     fn parts(&self) -> Vec<&str> {
-        let Self::AccessKey { id, secret, security_token } = self;
-        let token = security_token.as_ref().map(ExposeSecret::expose_secret);
-        ["key", id, secret.expose_secret()].into_iter().chain(token).collect()
+        match self {
+            Self::AccessKey { id, secret, security_token } => {
+                let token = security_token.as_ref().map(ExposeSecret::expose_secret);
+                ["key", id, secret.expose_secret()].into_iter().chain(token).collect()
+            }
+            Self::Rrsa(role) => [&["rrsa"][..], &role.parts()].concat(),
+        }
     }
 }
 

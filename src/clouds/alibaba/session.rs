@@ -81,7 +81,9 @@ impl Session {
         if requests_per_second == Some(0) {
             return Err(SettingsError::Rate);
         }
-        let credential = keyring.credential(Vendor::Alibaba, &credentials.parts(), requests_per_second);
+        let parts = credentials.parts();
+        let credential = keyring.credential(Vendor::Alibaba, &parts, requests_per_second);
+        let issued = keyring.keys(Vendor::Alibaba, &parts);
         let mut redactor = Redactor::default();
         let keys = match credentials {
             Credentials::AccessKey { id, secret, security_token } => {
@@ -92,6 +94,7 @@ impl Session {
                 }
                 Keys::Given(Arc::new(key))
             }
+            Credentials::Rrsa(role) => Keys::Exchanged { exchange: Box::new(role), issued },
         };
         let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Alibaba), redactor };
         Ok(Self(Arc::new(Inner {

@@ -16,7 +16,7 @@ fn key() -> Credentials {
     Credentials::AccessKey { id: "AKID".to_owned(), secret: SecretString::from("s3cr3t"), security_token: None }
 }
 
-fn settings(credentials: Credentials) -> Settings {
+pub(crate) fn settings(credentials: Credentials) -> Settings {
     Settings {
         region: "cn-hangzhou".to_owned(),
         endpoint: None,
@@ -26,7 +26,7 @@ fn settings(credentials: Credentials) -> Settings {
     }
 }
 
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::virtual_from(DATE.parse().unwrap_or_default())
 }
 
@@ -53,11 +53,11 @@ fn call(method: Method, passwords: &[&str]) -> Call {
     }
 }
 
-async fn get(session: &Session) -> Result<Value, CloudError> {
+pub(crate) async fn get(session: &Session) -> Result<Value, CloudError> {
     session.call(&call(Method::GET, &[])).await.map(|answer| answer.json)
 }
 
-fn done() -> Value {
+pub(crate) fn done() -> Value {
     json!({"RequestId": "r"})
 }
 
@@ -65,7 +65,7 @@ fn refusal(code: &str) -> Value {
     json!({"RequestId": "r", "Code": code, "Message": "words"})
 }
 
-fn rejected(result: &Result<Value, CloudError>) -> bool {
+pub(crate) fn rejected(result: &Result<Value, CloudError>) -> bool {
     matches!(result, Err(CloudError::CredentialsRejected { .. }))
 }
 

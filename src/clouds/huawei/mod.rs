@@ -93,7 +93,7 @@ impl Credentials {
             Self::Password { domain_name, user_name, password } => {
                 vec!["password", domain_name, user_name, password.expose_secret()]
             }
-            Self::PodIdentity(identity) => ["pod identity"].into_iter().chain(identity.parts()).collect(),
+            Self::PodIdentity(identity) => [&["pod identity"][..], &identity.parts()].concat(),
         }
     }
 }

@@ -31,8 +31,6 @@ const TOKEN_FILE: &str = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 pub struct PodIdentity {
     uri: OwnEndpoint,
     token_file: TokenFile,
-    /// All that tells it from others.
-    parts: [String; 2],
 }
 
 impl PodIdentity {
@@ -47,12 +45,12 @@ impl PodIdentity {
         let uri = OwnEndpoint::parse(&environment.require(URI)?);
         let uri = uri.ok_or(EnvironmentError::Unfit { variable: URI, why })?;
         let token_file = TokenFile::from_environment(environment, TOKEN_FILE)?;
-        let parts = [uri.written(), token_file.path.clone()];
-        Ok(Self { uri, token_file, parts })
+        Ok(Self { uri, token_file })
     }
 
-    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().map(String::as_str)
+    /// All that tells it from others.
+    pub(super) fn parts(&self) -> [&str; 2] {
+        [self.uri.written(), &self.token_file.path]
     }
 
     /// `POST` with the token as it is, and an empty object.

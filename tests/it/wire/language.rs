@@ -5,7 +5,7 @@
 //!
 //! | line | meaning |
 //! | --- | --- |
-//! | `account huawei`, `account alibaba VERSION` | a new account, with an access key; or `… with a temporary key`, `… with a password`, `… with pod identity` |
+//! | `account huawei`, `account alibaba VERSION` | a new account, with an access key; or `… with a temporary key`, `… with a password`, `… with pod identity`, `… with RRSA` |
 //! | `dli users of QUEUE`, `dws users of CLUSTER naming POOL…`, `data-arts members of WORKSPACE`, `ehpc users of CLUSTER` | a client of that account is asked for a list |
 //! | `dli authorize on QUEUE`, `dws place on CLUSTER`, `data-arts change on WORKSPACE`, `ehpc change on CLUSTER` | it is asked for the changes in the indented lines below |
 //! | `  PRINCIPAL: BEFORE -> AFTER, DETAILS` | access before and after, `-` for none; `password P`, `user FIELD=VALUE…` or `group FIELD=VALUE…` |
