@@ -35,6 +35,8 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/iam/unknown-users/{user}", put(add_unknown_user).delete(remove_unknown_user))
         .route("/iam/tokens", delete(revoke_tokens))
         .route("/iam/access-keys/{id}", put(set_key).delete(remove_key))
+        .route("/pods/token", put(set_pod_token))
+        .route("/pods/keys", delete(revoke_issued_keys))
         .merge(ehpc::admin::router())
         .route("/journal", get(journal))
         .route("/faults", get(list_faults).post(add_faults).delete(clear_faults))
@@ -219,6 +221,15 @@ impl NewKey {
     pub(crate) fn of(self, id: String) -> AccessKey {
         AccessKey { id, secret: self.secret, security_token: self.security_token }
     }
+}
+
+async fn set_pod_token(State(sim): Sim, body: Bytes) -> Result<StatusCode, Refusal> {
+    sim.set_pod_token(&read::<String>(&body)?);
+    Ok(DONE)
+}
+
+async fn revoke_issued_keys(State(sim): Sim) -> Json<Value> {
+    Json(json!({"revoked": sim.revoke_issued_keys()}))
 }
 
 async fn set_key(State(sim): Sim, Path(id): Path<String>, body: Bytes) -> Result<StatusCode, Refusal> {

@@ -33,7 +33,7 @@ impl Answer {
     pub(crate) fn not_success(service: &str, message: &str) -> Self {
         match service {
             "dws" => Self::workload(200, 1, message),
-            "ehpc" => Self::error(200, None, json!({"RequestId": "", "Success": false})),
+            "ehpc" | "sts" => Self::error(200, None, json!({"RequestId": "", "Success": false})),
             "dataarts" => {
                 let message = Some(message).filter(|message| !message.is_empty());
                 Self::error(200, None, json!({"message": message, "is_success": false}))
@@ -47,8 +47,8 @@ impl Answer {
         match service {
             "iam" => Self::iam(status, message),
             "dws" => Self::dws(status, code, message),
-            "dataarts" => Self::plain(status, code, message),
-            "ehpc" => ehpc::error(status, code, message),
+            "dataarts" | "cce" => Self::plain(status, code, message),
+            "ehpc" | "sts" => ehpc::error(status, code, message),
             _ => Self::dli(switches, status, code, message),
         }
     }

@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::journal::Change;
 use crate::signature::{Signed, query_pairs};
 use crate::world::World;
-use crate::{dataarts, dli, dws, ehpc, iam};
+use crate::{dataarts, dli, dws, ehpc, iam, pods};
 
 /// The gateway takes no more than this ("API Request Signing Guide": 12 MB).
 const LARGEST_BODY: usize = 12 * 1024 * 1024;
@@ -17,7 +17,7 @@ const LARGEST_BODY: usize = 12 * 1024 * 1024;
 type Route = fn(&Received) -> Option<Box<dyn Operation>>;
 
 /// Every service: each says which requests are its operations.
-const SERVICES: &[Route] = &[dli::route, dws::route, dataarts::route, ehpc::route, iam::route];
+const SERVICES: &[Route] = &[dli::route, dws::route, dataarts::route, ehpc::route, iam::route, pods::route];
 
 /// The operation that a request asks for, if it is of any service.
 pub(crate) fn route(request: &Received) -> Option<Box<dyn Operation>> {
@@ -41,6 +41,8 @@ pub(crate) trait Operation: Send + Sync {
 pub(crate) enum Caller<'a> {
     /// Anyone: the body says who it is.
     Anyone,
+    /// A pod, whose token says who it is. No gateway is in front.
+    Pod,
     /// Whoever has credentials of this account of Huawei Cloud.
     Huawei,
     /// The same, and the path names this project.

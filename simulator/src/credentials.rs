@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ pub(crate) struct Keyring {
 
 struct Held {
     key: AccessKey,
+    /// Of one that was issued for a while.
+    expires_at: Option<Timestamp>,
     bad_in_a_row: u32,
     locked_until: Option<Instant>,
 }
@@ -46,8 +49,22 @@ impl Keyring {
 
     /// Adds a key, or replaces the one of that id.
     pub(crate) fn insert(&mut self, key: AccessKey) {
-        let held = Held { key, bad_in_a_row: 0, locked_until: None };
+        self.hold(key, None);
+    }
+
+    /// Adds a temporary key that ends then.
+    pub(crate) fn issue(&mut self, key: AccessKey, expires_at: Timestamp) {
+        self.hold(key, Some(expires_at));
+    }
+
+    fn hold(&mut self, key: AccessKey, expires_at: Option<Timestamp>) {
+        let held = Held { key, expires_at, bad_in_a_row: 0, locked_until: None };
         self.keys.insert(held.key.id.clone(), held);
+    }
+
+    /// Takes away those that were issued; says how many.
+    pub(crate) fn remove_issued(&mut self) -> usize {
+        self.keys.extract_if(.., |_, held| held.expires_at.is_some()).count()
     }
 
     /// Takes a key away; says whether it was there.
@@ -112,7 +129,7 @@ fn signature_is_good(world: &mut World, request: &Received) -> Result<(), Answer
         .and_then(|value| Authorization::parse(value).ok())
         .ok_or_else(|| unauthenticated("Authorization header is missing or malformed"))?;
     let now = Instant::now();
-    let off = date_is_off(world, request);
+    let (off, today) = (date_is_off(world, request), world.time_of_day());
     let date_code = world.switches.date_refusal;
     let Some(held) = world.keyring.keys.get_mut(&sent.access_key_id) else {
         return Err(unauthenticated("Get secretKey failed, ak not exist"));
@@ -133,6 +150,9 @@ fn signature_is_good(world: &mut World, request: &Received) -> Result<(), Answer
     if request.header("x-security-token") != held.key.security_token.as_deref() {
         return Err(unauthenticated("verify security token fail"));
     }
+    if held.expires_at.is_some_and(|end| end <= today) {
+        return Err(unauthenticated("the security token has expired"));
+    }
     Ok(())
 }
 
@@ -142,7 +162,7 @@ fn date_is_off(world: &World, request: &Received) -> bool {
         .header("x-sdk-date")
         .and_then(|text| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok())
         .and_then(|date| TimeZone::UTC.to_timestamp(date).ok());
-    let distance = |sent: jiff::Timestamp| {
+    let distance = |sent: Timestamp| {
         let seconds = sent.as_second() - world.time_of_day().as_second();
         seconds.abs() > DATE_TOLERANCE_SECONDS
     };

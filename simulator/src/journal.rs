@@ -26,7 +26,7 @@ pub struct Entry {
     pub sequence: u64,
     /// By the simulator's clock.
     pub timestamp: Timestamp,
-    /// `dli`, `dws`, `dataarts`, `ehpc`, `iam`, or `gateway` for a path that belongs to no service.
+    /// `dli`, `dws`, `dataarts`, `ehpc`, `iam`, `cce`, `sts`, or `gateway` for a path that belongs to no service.
     pub service: String,
     /// The vendor's name of the call; `OutsideEdit` for what came through the admin API; `LateEffect`
     /// for a call whose effect landed after its answer; `Unknown`.

@@ -18,6 +18,7 @@
 //! | `credentials`, `signature` | who is calling Huawei: access keys, lock-out, SDK-HMAC-SHA256 |
 //! | `ehpc/gate`, `acs3` | who is calling Alibaba: access keys, nonces, ACS3-HMAC-SHA256 |
 //! | `dli/`, `dws/`, `dataarts/`, `ehpc/`, `iam/` | one folder per service |
+//! | `pods` | temporary keys of both clouds for a pod's token |
 //! | `rate` | how many calls a second are let in |
 //! | `faults`, `delivery` | scripted misbehaviour; how an answer is spoilt on its way |
 //! | `journal` | what was called and what it changed |
@@ -43,6 +44,7 @@ mod gateway;
 mod iam;
 mod journal;
 mod paging;
+mod pods;
 mod rate;
 mod settings;
 pub mod signature;
@@ -59,5 +61,5 @@ pub use settings::{AccessKey, Clock, IamUser, Settings};
 pub use simulator::Simulator;
 pub use switches::{
     AdministratorRefusal, DateRefusal, ErrorEnvelope, OffsetUnit, OverLimit, Presence, Repetition, ShowSpelling,
-    Switches, UnknownGrantee, UserNames,
+    StsDate, Switches, UnknownGrantee, UserNames,
 };

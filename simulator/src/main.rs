@@ -112,6 +112,10 @@ fn announce(address: SocketAddr, settings: &Settings) -> io::Result<()> {
         "alibaba_access_key_id": alibaba.map(|key| &key.id),
         "alibaba_access_key_secret": alibaba.map(|key| &key.secret),
         "alibaba_region": settings.alibaba_region,
+        "pod_identity_url": format!("http://{address}/v1/credentials"),
+        "pod_token": settings.pod_token,
+        "role_arn": settings.role_arn,
+        "oidc_provider_arn": settings.oidc_provider_arn,
     });
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

@@ -49,6 +49,12 @@ pub struct Settings {
     pub alibaba_keys: Vec<AccessKey>,
     /// Region of Alibaba Cloud.
     pub alibaba_region: String,
+    /// The token that a pod has at the start, and may exchange for temporary keys of both clouds.
+    pub pod_token: String,
+    /// The RAM role that it may assume.
+    pub role_arn: String,
+    /// Who vouches for it there.
+    pub oidc_provider_arn: String,
     /// The owner of every queue, and of the account, listed as an administrator.
     pub queue_owner: String,
     /// The owner's IAM user id.
@@ -78,6 +84,9 @@ impl Default for Settings {
                 security_token: None,
             }],
             alibaba_region: "cn-hangzhou".to_owned(),
+            pod_token: "simulated.pod.token".to_owned(),
+            role_arn: "acs:ram::113511544585:role/sim-role".to_owned(),
+            oidc_provider_arn: "acs:ram::113511544585:oidc-provider/sim-provider".to_owned(),
             queue_owner: "sim-owner".to_owned(),
             owner_id: "0e000000000000000000000000000000".to_owned(),
             clock: Arc::new(Timestamp::now),

@@ -122,6 +122,16 @@ pub enum DateRefusal {
     Apigw0303,
 }
 
+/// The date of a request that is not signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StsDate {
+    /// One that is more than 15 minutes off is refused.
+    Checked,
+    /// It may be any.
+    Ignored,
+}
+
 /// Every switch with its position: those of DLI and of the gateway, and nested those of each further service.
 /// In JSON the field names and the variants in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +188,10 @@ pub struct Switches {
     pub date_refusal: DateRefusal,
     /// Life of an IAM token.
     pub token_lifetime_seconds: u64,
+    /// Life of a key for a pod's agency.
+    pub pod_key_lifetime_seconds: u64,
+    /// Whether the date counts when a role is assumed.
+    pub sts_date: StsDate,
 }
 
 impl Default for Switches {
@@ -208,6 +222,8 @@ impl Default for Switches {
             clock_ahead_seconds: 0,
             date_refusal: DateRefusal::Apigw0301,
             token_lifetime_seconds: 24 * 3600,
+            pod_key_lifetime_seconds: 3600,
+            sts_date: StsDate::Checked,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::ehpc::{Cluster, Gate};
 use crate::faults::Script;
 use crate::iam::Directory;
 use crate::journal::{Entry, Journal};
+use crate::pods::Pods;
 use crate::rate::Rate;
 use crate::settings::Settings;
 use crate::switches::Switches;
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) dataarts: Targets<Workspace>,
     pub(crate) ehpc: Targets<Cluster>,
     pub(crate) alibaba: Gate,
+    pub(crate) pods: Pods,
     pub(crate) faults: Script,
     pub(crate) journal: Journal,
     late: Vec<Late>,
@@ -58,6 +60,7 @@ impl World {
             dataarts: Targets::default(),
             ehpc: Targets::default(),
             alibaba: Gate::new(&settings.alibaba_keys),
+            pods: Pods::new(&settings.pod_token),
             faults: Script::default(),
             journal: Journal::default(),
             late: Vec::new(),

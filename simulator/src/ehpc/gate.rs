@@ -21,21 +21,40 @@ const DATE_TOLERANCE_SECONDS: i64 = 15 * 60;
 
 /// The access keys of the account, and what the gateway remembers of earlier requests.
 pub(crate) struct Gate {
-    keys: BTreeMap<String, AccessKey>,
+    keys: BTreeMap<String, Held>,
     nonces: BTreeSet<String>,
     rate: Rate,
+}
+
+struct Held {
+    key: AccessKey,
+    /// Of one that was issued for a while.
+    expires_at: Option<Timestamp>,
 }
 
 impl Gate {
     /// With these keys, and no request seen yet.
     pub(crate) fn new(keys: &[AccessKey]) -> Self {
-        let keys = keys.iter().map(|key| (key.id.clone(), key.clone())).collect();
-        Self { keys, nonces: BTreeSet::new(), rate: Rate::default() }
+        let mut gate = Self { keys: BTreeMap::new(), nonces: BTreeSet::new(), rate: Rate::default() };
+        for key in keys {
+            gate.insert(key.clone());
+        }
+        gate
     }
 
     /// Adds a key, or replaces the one of that id.
     pub(crate) fn insert(&mut self, key: AccessKey) {
-        self.keys.insert(key.id.clone(), key);
+        self.keys.insert(key.id.clone(), Held { key, expires_at: None });
+    }
+
+    /// Adds a temporary key that ends then.
+    pub(crate) fn issue(&mut self, key: AccessKey, expires_at: Timestamp) {
+        self.keys.insert(key.id.clone(), Held { key, expires_at: Some(expires_at) });
+    }
+
+    /// Takes away those that were issued; says how many.
+    pub(crate) fn remove_issued(&mut self) -> usize {
+        self.keys.extract_if(.., |_, held| held.expires_at.is_some()).count()
     }
 
     /// Takes a key away; says whether it was there.
@@ -92,14 +111,15 @@ fn signature_is_good(world: &World, request: &Received) -> Result<(), Answer> {
         .header("authorization")
         .and_then(|value| acs3::parse(value).ok())
         .ok_or_else(|| refused(Refusal::Malformed))?;
-    let key = world.alibaba.keys.get(&sent.access_key_id);
-    let key = key.ok_or_else(|| error(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."))?;
+    let held = world.alibaba.keys.get(&sent.access_key_id);
+    let Held { key, expires_at } =
+        held.ok_or_else(|| error(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."))?;
     if date_is_off(world, request) {
         return Err(error(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."));
     }
     verify(request.signed(), &sent, &key.secret).map_err(refused)?;
     match (request.header("x-acs-security-token"), key.security_token.as_deref()) {
-        (sent, held) if sent == held => Ok(()),
+        (sent, held) if sent == held && expires_at.is_none_or(|end| world.time_of_day() < end) => Ok(()),
         (Some(_), Some(_)) => Err(error(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")),
         (None | Some(_), _) => {
             Err(error(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."))

@@ -19,6 +19,7 @@ mod harness;
 mod iam;
 mod journal;
 mod lists;
+mod pods;
 mod signing;
 mod targets;
 mod timing;
