@@ -8,6 +8,7 @@ mod cloud;
 mod contained;
 mod cost;
 mod docs;
+mod exchanges;
 mod expectations;
 mod fifth_kind;
 mod histories;

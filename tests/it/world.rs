@@ -357,7 +357,7 @@ fn with_defaults(settings: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 /// Calls go straight into the simulator's router.
-struct InProcess(axum::Router);
+pub struct InProcess(pub axum::Router);
 
 impl Transport for InProcess {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
