@@ -71,7 +71,11 @@ impl<T: Clone> Renewal<T> {
         let asked = Instant::now();
         let mut state = timeout_at(latest, self.state.lock()).await.ok()?;
         let now = Instant::now();
-        let usable = state.issued.clone().filter(|issued| Some(issued.number) != refused && now < issued.ends_at);
+        // What was refused is presented no more, whatever comes of the exchange.
+        if state.issued.take_if(|issued| Some(issued.number) == refused).is_some() {
+            self.set_expires_at(None);
+        }
+        let usable = state.issued.clone().filter(|issued| now < issued.ends_at);
         let failed_at = state.failure.as_ref().map(|(at, _)| *at);
         if let Some(issued) = &usable
             && (now < issued.renew_at || failed_at.is_some_and(|at| at.elapsed() < RENEWAL_PAUSE))
@@ -87,7 +91,7 @@ impl<T: Clone> Renewal<T> {
             Ok(fresh) => {
                 state.exchanges += 1;
                 state.failure = None;
-                *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = fresh.expires_at;
+                self.set_expires_at(fresh.expires_at);
                 let issued = Issued::new(fresh, state.exchanges);
                 state.issued = Some(issued.clone());
                 Ok(issued)
@@ -100,9 +104,13 @@ impl<T: Clone> Renewal<T> {
         Some(result)
     }
 
-    /// When the one that was issued last ends, as its issuer says.
+    /// When the one that is presented now ends, as its issuer says.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_expires_at(&self, end: Option<Timestamp>) {
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 }
 
@@ -224,5 +232,15 @@ mod tests {
         assert_eq!(issuer.get(None, true).await, token(1));
         let tokens = tokio::join!(issuer.get(Some(1), true), issuer.get(Some(1), true));
         assert_eq!(tokens, (token(2), token(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_is_presented_no_more_even_if_there_is_no_other() {
+        let issuer = Issuer::default();
+        assert_eq!(issuer.get(None, true).await, token(1));
+        assert_eq!(issuer.get(Some(1), false).await, Err(outage()));
+        assert_eq!(issuer.renewal.expires_at(), None);
+        assert_eq!(issuer.get(None, false).await, Err(outage()));
+        assert_eq!(issuer.get(None, true).await, token(4));
     }
 }
