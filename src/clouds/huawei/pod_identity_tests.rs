@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::Keyring;
+use crate::clouds::endpoint::AllowedEndpoints;
 use crate::clouds::huawei::session::tests::{get, new, rejected, settings};
 use crate::clouds::huawei::{Credentials, Session};
 use crate::clouds::script::{Scratch, Script, answer, answer_with, kind};
@@ -142,6 +143,19 @@ async fn a_refused_exchange_rests_and_shows_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_throttled_exchange_pauses_all_calls() {
+    let script = Script::of([answer_with(429, "retry-after", "7", "{}"), answer(200, key(1)), answer(200, "{}")]);
+    let (keyring, file) = (Keyring::default(), Scratch::new("token"));
+    let sessions = [(); 2].map(|()| session(&script, &keyring, &file));
+    for session in &sessions {
+        assert_eq!(kind(&get(session).await), "throttled");
+    }
+    assert_eq!(script.sent().len(), 1);
+    tokio::time::advance(Duration::from_secs(7)).await;
+    assert!(get(&sessions[1]).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_part_of_an_exchanged_key_shows_when_the_cloud_repeats_it() {
     let script = Script::by(|request| match request.method() {
         &Method::POST => answer(200, key(1)),
@@ -179,6 +193,15 @@ async fn an_answer_without_a_whole_key_is_unexpected() {
         let script = Script::by(move |_| answer(200, &body));
         let result = get(&session(&script, &Keyring::default(), &Scratch::new("token"))).await;
         assert_eq!(kind(&result), "unexpected reply");
+    }
+}
+
+#[test]
+fn no_account_can_name_the_agent_as_its_endpoint() {
+    for uri in [AGENT, "http://169.254.170.23", "http://127.0.0.1:9000", "http://localhost:9000"] {
+        let given = Environment::of([(URI, uri), (TOKEN_FILE, "/f")]);
+        assert!(PodIdentity::from_environment(&given).is_ok(), "{uri}");
+        assert!(AllowedEndpoints::default().check(uri).is_err(), "{uri}");
     }
 }
 
