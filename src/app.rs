@@ -24,7 +24,7 @@ use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
 use crate::clouds::{Environment, HttpTransport, Keyring, Transport, TransportError};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
-use crate::kinds::resolve_account;
+use crate::kinds::Clouds;
 use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::{every_kind, telemetry};
@@ -154,6 +154,7 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         clock: Clock::system(),
         transport: Arc::new(transport),
         allowed: network.allowed,
+        environment: Environment::of_process(),
         metrics,
     };
     info!(version = env!("CARGO_PKG_VERSION"), "cloud-access-operator starts");
@@ -216,6 +217,8 @@ pub struct Operator {
     pub transport: Arc<dyn Transport>,
     /// Which endpoints accounts may name.
     pub allowed: AllowedEndpoints,
+    /// What its environment says of its own identities.
+    pub environment: Environment,
     /// What it counts.
     pub metrics: Metrics,
 }
@@ -243,11 +246,11 @@ impl Operator {
     pub fn context(self, stop: watch::Receiver<bool>) -> (Context, Task) {
         let (events, publisher) = Events::channel();
         let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
-        let (transport, allowed, clock) = (self.transport, self.allowed, self.clock.clone());
         let metrics = self.metrics.clone();
         let keyring = Keyring::new(move |vendor, seconds| metrics.set_clock_skew(&vendor.to_string(), seconds));
-        let resolve =
-            Arc::new(move |spec: &_, secret: &_| resolve_account(spec, secret, &allowed, &keyring, &transport, &clock));
+        let (transport, allowed, environment) = (self.transport, self.allowed, self.environment);
+        let clouds = Clouds { allowed, keyring, transport, clock: self.clock.clone(), environment };
+        let resolve = Arc::new(move |spec: &_, secret: Option<&_>| clouds.resolve(spec, secret));
         let context = Context::new(self.client, self.settings, self.clock, resolve, events, self.metrics, stop);
         (context, publisher)
     }

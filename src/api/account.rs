@@ -140,13 +140,23 @@ pub struct HuaweiEndpoints {
 }
 
 /// The credentials of a Huawei Cloud account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.secretRef) != has(self.podIdentity)").message("exactly one of secretRef and podIdentity must be given"))]
 pub struct HuaweiCredentials {
     /// A Secret in the same namespace; for a ClusterCloudAccount in that of the operator. It holds either `access-key-id` and `secret-access-key` (and `security-token` for
     /// a temporary key), or `domain-name`, `user-name` and `password` of an IAM user.
-    pub secret_ref: SecretName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretName>,
+
+    /// The identity that Cloud Container Engine gives to the operator's own pod, instead of a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_identity: Option<OwnIdentity>,
 }
+
+/// An identity of the operator's own pod. All about it is in the pod's environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnIdentity {}
 
 /// An account of Alibaba Cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -185,12 +195,18 @@ pub enum EhpcApiVersion {
 }
 
 /// The credentials of an account of Alibaba Cloud.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.secretRef) != has(self.rrsa)").message("exactly one of secretRef and rrsa must be given"))]
 pub struct AlibabaCredentials {
     /// A Secret in the same namespace; for a ClusterCloudAccount in that of the operator. It holds `access-key-id` and `secret-access-key` of a RAM user, and
     /// `security-token` for a temporary key.
-    pub secret_ref: SecretName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretName>,
+
+    /// The RAM role that the operator's own pod has through its ServiceAccount (RRSA), instead of a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rrsa: Option<OwnIdentity>,
 }
 
 /// Names a Secret.
@@ -236,11 +252,11 @@ impl CloudAccountSpec {
         Some((limit.count, super::parse_duration(&limit.window).unwrap_or(Duration::MAX)))
     }
 
-    /// The Secret that holds the credentials, in the namespace of the account.
+    /// The Secret that holds the credentials, if they are not the operator's own.
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
-        let huawei = self.huawei.as_ref().map(|huawei| &huawei.credentials.secret_ref);
-        let alibaba = || self.alibaba.as_ref().map(|alibaba| &alibaba.credentials.secret_ref);
+        let huawei = self.huawei.as_ref().and_then(|huawei| huawei.credentials.secret_ref.as_ref());
+        let alibaba = || self.alibaba.as_ref().and_then(|alibaba| alibaba.credentials.secret_ref.as_ref());
         huawei.or_else(alibaba).map(|secret| secret.name.as_str())
     }
 }

@@ -7,6 +7,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
+use super::CloudAccount;
+
 /// The CRD of a custom resource, as it ships.
 #[must_use]
 pub fn crd<K: CustomResourceExt>() -> CustomResourceDefinition {
@@ -16,6 +18,9 @@ pub fn crd<K: CustomResourceExt>() -> CustomResourceDefinition {
             continue;
         };
         tidy(schema);
+        if K::crd_name() == CloudAccount::crd_name() {
+            take_out_own_identities(schema);
+        }
         let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
         let observes = |status: &&mut JSONSchemaProps| {
             status.properties.as_ref().is_some_and(|fields| fields.contains_key("observedGeneration"))
@@ -26,6 +31,19 @@ pub fn crd<K: CustomResourceExt>() -> CustomResourceDefinition {
         }
     }
     crd
+}
+
+/// How the operator's own identities are called in credentials. They are nobody's who has but a namespace.
+const OWN_IDENTITIES: [&str; 2] = ["podIdentity", "rrsa"];
+
+/// Of these credentials only Secrets are left, and one has to be named.
+fn take_out_own_identities(schema: &mut JSONSchemaProps) {
+    let Some(properties) = &mut schema.properties else { return };
+    if OWN_IDENTITIES.iter().any(|own| properties.remove(*own).is_some()) {
+        schema.required = Some(vec!["secretRef".to_owned()]);
+        schema.x_kubernetes_validations = None;
+    }
+    properties.values_mut().for_each(take_out_own_identities);
 }
 
 /// Takes out what schemars says of `Option` and of Rust's integers and what the API server has no use for: a field that

@@ -11,7 +11,7 @@ mod status;
 
 pub use account::{
     AccountKind, AccountRef, AlibabaAccount, AlibabaCredentials, CloudAccount, CloudAccountSpec, EhpcApiVersion,
-    HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, RevocationLimit, SecretKeyRef, SecretName,
+    HuaweiAccount, HuaweiCredentials, HuaweiEndpoints, OwnIdentity, RevocationLimit, SecretKeyRef, SecretName,
 };
 pub use account_status::{
     ClaimCount, CloudAccountStatus, CountedRevocations, HeldRevocation, HeldRevocations, Unmanaged,

@@ -60,6 +60,8 @@ mod transport;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub use environment::{Environment, EnvironmentError};
 pub use error::{CloudError, Fault};
 pub use keyring::Keyring;
@@ -93,4 +95,15 @@ pub enum Account {
     Huawei(huawei::Session),
     /// A region of an account of Alibaba Cloud.
     Alibaba(alibaba::Session),
+}
+
+impl Account {
+    /// When the credentials end that were got in exchange for others; `None` if there are none such now.
+    #[must_use]
+    pub fn credentials_expire_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Huawei(session) => session.credential_expires_at(),
+            Self::Alibaba(session) => session.credential_expires_at(),
+        }
+    }
 }

@@ -14,8 +14,11 @@ use crate::api::{AccountKind, CloudAccountSpec, CloudAccountStatus};
 use crate::clouds::Account;
 use crate::plan::Outcome;
 
-/// Makes a cloud account of an account object and its Secret. No call is made.
-pub type ResolveAccount = Arc<dyn Fn(&CloudAccountSpec, &SecretData) -> Result<Account, Problem> + Send + Sync>;
+/// Makes a cloud account of an account object and its Secret, or an identity of the operator's own. No call is made.
+pub type ResolveAccount = Arc<dyn Fn(&CloudAccountSpec, Option<&SecretData>) -> Result<Account, Problem> + Send + Sync>;
+
+/// Stands for the version of a Secret where there is none.
+const OWN: &str = "own";
 
 /// An account that calls can be made through.
 #[derive(Clone)]
@@ -205,10 +208,9 @@ impl Accounts {
         known.iter().filter_map(standing).collect()
     }
 
-    /// The version of the connection that calls are made through now.
-    pub(crate) fn connected(&self, key: &ObjectKey) -> Option<Arc<str>> {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.get(key).map(|connection| Arc::clone(&connection.version))
+    /// The connection that calls are made through now.
+    pub(crate) fn connected(&self, key: &ObjectKey) -> Option<Connection> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Nobody but this operator serves objects that name the account.
@@ -288,10 +290,16 @@ impl Accounts {
         Problem::new(Outcome::AccountNotFound, message)
     }
 
-    /// The Secret with an account's credentials.
-    fn secret_of(&self, key: &ObjectKey, spec: &CloudAccountSpec) -> Result<ObjectKey, Problem> {
-        let name = spec.secret().ok_or_else(|| Problem::not_ready(format!("{} names no Secret", key.account())))?;
-        Ok(ObjectKey { namespace: self.secret_namespace(key).to_owned(), name: name.to_owned() })
+    /// The Secret with an account's credentials. A ClusterCloudAccount that names none uses the operator's own identity, which is
+    /// nobody's who has but a namespace.
+    fn secret_of(&self, key: &ObjectKey, spec: &CloudAccountSpec) -> Result<Option<ObjectKey>, Problem> {
+        match (spec.secret(), key.account_kind()) {
+            (Some(name), _) => {
+                Ok(Some(ObjectKey { namespace: self.secret_namespace(key).to_owned(), name: name.to_owned() }))
+            }
+            (None, AccountKind::ClusterCloudAccount) => Ok(None),
+            (None, AccountKind::CloudAccount) => Err(Problem::not_ready(format!("{} names no Secret", key.account()))),
+        }
     }
 
     /// Where an account has its Secret: in its own namespace, or in the operator's if it has none.
@@ -322,8 +330,10 @@ impl Accounts {
         age: Duration,
     ) -> Result<(Connection, Option<Problem>), Problem> {
         let Readable { spec, version, .. } = self.known(key)?;
-        let secret = self.secret_of(key, &spec)?;
-        let secret = self.secrets.get(&secret, age, &key.account()).await;
+        let secret = match self.secret_of(key, &spec)? {
+            Some(secret) => self.secrets.get(&secret, age, &key.account()).await.map(Some),
+            None => Ok(None),
+        };
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let last_good = connections.get(key).filter(|last| last.version.starts_with(&format!("{version} "))).cloned();
         if let (Some(last), Err(problem)) = (last_good, &secret)
@@ -332,11 +342,11 @@ impl Accounts {
             return Ok((last, Some(problem.clone())));
         }
         let connection = secret.and_then(|secret| {
-            let version: Arc<str> = format!("{version} {}", secret.version()).into();
+            let version: Arc<str> = format!("{version} {}", secret.as_ref().map_or(OWN, |it| it.version())).into();
             match connections.get(key) {
                 Some(connection) if connection.version == version => Ok(connection.clone()),
                 _ => {
-                    let account = (self.resolve)(&spec, &secret).map_err(|problem| problem.of_account(key));
+                    let account = (self.resolve)(&spec, secret.as_deref()).map_err(|problem| problem.of_account(key));
                     account.map(|account| Connection { account, version })
                 }
             }
@@ -351,7 +361,7 @@ impl Accounts {
     /// The cloud refused the account's credentials: its Secret is read again before the next call.
     pub(crate) async fn doubt(&self, key: &ObjectKey) {
         let secret = self.known(key).and_then(|known| self.secret_of(key, &known.spec));
-        if let Ok(secret) = secret {
+        if let Ok(Some(secret)) = secret {
             self.secrets.doubt(&secret).await;
         }
     }

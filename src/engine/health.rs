@@ -195,7 +195,10 @@ impl<'a> Keeper<'a> {
                 self.settings.stalled_after,
             ),
             claims: claims.map(|(reason, count)| ClaimCount { reason: reason.clone(), count: *count }).collect(),
-            credentials_expire_at: None,
+            credentials_expire_at: self
+                .accounts
+                .connected(key)
+                .and_then(|connection| connection.account.credentials_expire_at()),
             rules: standing.rules.clone(),
             unmanaged: self.unmanaged.of(key, &standing.status.unmanaged),
             // Kept by others.

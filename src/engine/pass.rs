@@ -101,14 +101,14 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Whether the cloud knew who was calling, if it was called.
     fn tell_health(&self, account: &ObjectKey) {
-        let (Some(version), trouble) = (self.engine.accounts.connected(account), self.observation.trouble(account))
+        let (Some(connection), trouble) = (self.engine.accounts.connected(account), self.observation.trouble(account))
         else {
             return;
         };
         let rejected = trouble.filter(|trouble| trouble.outcome == Outcome::CredentialsRejected);
         let answered = trouble.is_none_or(|trouble| trouble.outcome == Outcome::AccessDenied);
         if rejected.is_some() || answered {
-            self.engine.health.called(account, version, rejected);
+            self.engine.health.called(account, connection.version, rejected);
         }
     }
 

@@ -1,38 +1,108 @@
-//! Turns a CloudAccount and its Secret into a cloud account: one function per vendor.
+//! Turns an account object and its Secret into a cloud account: one function per vendor.
 
 use std::sync::Arc;
 
 use crate::api::{AlibabaAccount, CloudAccountSpec, EhpcApiVersion, HuaweiAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, Endpoint};
-use crate::clouds::{Account, Keyring, Transport, alibaba, huawei};
+use crate::clouds::{Account, Environment, Keyring, Transport, alibaba, huawei};
 use crate::engine::{InvalidSpec, Problem, SecretData};
 use crate::plan::Outcome;
 
-/// A cloud account from its object and its Secret. No call is made.
-pub fn resolve_account(
-    spec: &CloudAccountSpec,
-    secret: &SecretData,
-    allowed: &AllowedEndpoints,
-    keyring: &Keyring,
-    transport: &Arc<dyn Transport>,
-    clock: &Clock,
-) -> Result<Account, Problem> {
-    let (transport, clock, pace) = (Arc::clone(transport), clock.clone(), spec.requests_per_second);
-    match (&spec.huawei, &spec.alibaba) {
-        (Some(account), None) => {
-            let settings = huawei_settings(account, secret, allowed, pace)?;
-            huawei::Session::new(settings, keyring, transport, clock)
-                .map(Account::Huawei)
-                .map_err(|error| not_ready(error.to_string()))
+/// What it takes to reach clouds, beside what accounts say.
+pub struct Clouds {
+    /// Which endpoints accounts may name.
+    pub allowed: AllowedEndpoints,
+    /// What is known of credentials, whoever presents them.
+    pub keyring: Keyring,
+    /// How calls are carried.
+    pub transport: Arc<dyn Transport>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The operator's own identities.
+    pub environment: Environment,
+}
+
+impl Clouds {
+    /// A cloud account from its object and its Secret; without a Secret, with an identity of the operator's own. No call is made.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be used, in words for whoever wrote the account.
+    pub fn resolve(&self, spec: &CloudAccountSpec, secret: Option<&SecretData>) -> Result<Account, Problem> {
+        let (transport, clock, keyring) = (Arc::clone(&self.transport), self.clock.clone(), &self.keyring);
+        match (&spec.huawei, &spec.alibaba) {
+            (Some(account), None) => {
+                let settings = self.huawei_settings(account, secret, spec.requests_per_second)?;
+                huawei::Session::new(settings, keyring, transport, clock)
+                    .map(Account::Huawei)
+                    .map_err(|error| not_ready(error.to_string()))
+            }
+            (None, Some(account)) => {
+                let settings = self.alibaba_settings(account, secret, spec.requests_per_second)?;
+                alibaba::Session::new(settings, keyring, transport, clock)
+                    .map(Account::Alibaba)
+                    .map_err(|error| not_ready(error.to_string()))
+            }
+            _ => Err(not_ready("exactly one vendor must be given: spec.huawei or spec.alibaba")),
         }
-        (None, Some(account)) => {
-            let settings = alibaba_settings(account, secret, allowed, pace)?;
-            alibaba::Session::new(settings, keyring, transport, clock)
-                .map(Account::Alibaba)
-                .map_err(|error| not_ready(error.to_string()))
-        }
-        _ => Err(not_ready("exactly one vendor must be given: spec.huawei or spec.alibaba")),
+    }
+
+    fn checked(&self, endpoint: Option<&String>) -> Result<Option<Endpoint>, Problem> {
+        let checked = endpoint.map(|endpoint| self.allowed.check(endpoint)).transpose();
+        checked.map_err(|error| not_ready(error.to_string()))
+    }
+
+    fn huawei_settings(
+        &self,
+        account: &HuaweiAccount,
+        secret: Option<&SecretData>,
+        requests_per_second: Option<u32>,
+    ) -> Result<huawei::Settings, Problem> {
+        let given = account.endpoints.clone().unwrap_or_default();
+        let own = || {
+            account
+                .credentials
+                .pod_identity
+                .ok_or_else(|| not_ready("its credentials name neither secretRef nor podIdentity"))?;
+            let identity = huawei::PodIdentity::from_environment(&self.environment);
+            identity.map(huawei::Credentials::PodIdentity).map_err(|error| not_ready(error.to_string()))
+        };
+        Ok(huawei::Settings {
+            region: account.region.clone(),
+            project_id: account.project_id.clone(),
+            endpoints: huawei::Endpoints {
+                dli: self.checked(given.dli.as_ref())?,
+                dws: self.checked(given.dws.as_ref())?,
+                data_arts: self.checked(given.data_arts.as_ref())?,
+                iam: self.checked(given.iam.as_ref())?,
+            },
+            credentials: secret.map_or_else(own, huawei_credentials)?,
+            requests_per_second,
+        })
+    }
+
+    fn alibaba_settings(
+        &self,
+        account: &AlibabaAccount,
+        secret: Option<&SecretData>,
+        requests_per_second: Option<u32>,
+    ) -> Result<alibaba::Settings, Problem> {
+        let own = || {
+            account.credentials.rrsa.ok_or_else(|| not_ready("its credentials name neither secretRef nor rrsa"))?;
+            let role = alibaba::Rrsa::from_environment(&self.environment);
+            role.map(alibaba::Credentials::Rrsa).map_err(|error| not_ready(error.to_string()))
+        };
+        Ok(alibaba::Settings {
+            region: account.region.clone(),
+            endpoint: self.checked(account.endpoint.as_ref())?,
+            generation: match account.ehpc_api_version {
+                EhpcApiVersion::V2018 => alibaba::Generation::V2018,
+                EhpcApiVersion::V2024 => alibaba::Generation::V2024,
+            },
+            credentials: secret.map_or_else(own, alibaba_credentials)?,
+            requests_per_second,
+        })
     }
 }
 
@@ -60,32 +130,6 @@ fn not_ready(why: impl Into<String>) -> Problem {
     Problem::new(Outcome::AccountNotReady, why)
 }
 
-fn checked(endpoint: Option<&String>, allowed: &AllowedEndpoints) -> Result<Option<Endpoint>, Problem> {
-    let checked = endpoint.map(|endpoint| allowed.check(endpoint)).transpose();
-    checked.map_err(|error| not_ready(error.to_string()))
-}
-
-fn huawei_settings(
-    account: &HuaweiAccount,
-    secret: &SecretData,
-    allowed: &AllowedEndpoints,
-    requests_per_second: Option<u32>,
-) -> Result<huawei::Settings, Problem> {
-    let given = account.endpoints.clone().unwrap_or_default();
-    Ok(huawei::Settings {
-        region: account.region.clone(),
-        project_id: account.project_id.clone(),
-        endpoints: huawei::Endpoints {
-            dli: checked(given.dli.as_ref(), allowed)?,
-            dws: checked(given.dws.as_ref(), allowed)?,
-            data_arts: checked(given.data_arts.as_ref(), allowed)?,
-            iam: checked(given.iam.as_ref(), allowed)?,
-        },
-        credentials: huawei_credentials(secret)?,
-        requests_per_second,
-    })
-}
-
 fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, Problem> {
     let (id, key) = (secret.text("access-key-id")?, secret.secret("secret-access-key")?);
     let (domain, user, password) = (secret.text("domain-name")?, secret.text("user-name")?, secret.secret("password")?);
@@ -105,27 +149,9 @@ fn huawei_credentials(secret: &SecretData) -> Result<huawei::Credentials, Proble
     }
 }
 
-fn alibaba_settings(
-    account: &AlibabaAccount,
-    secret: &SecretData,
-    allowed: &AllowedEndpoints,
-    requests_per_second: Option<u32>,
-) -> Result<alibaba::Settings, Problem> {
+fn alibaba_credentials(secret: &SecretData) -> Result<alibaba::Credentials, Problem> {
     let (Some(id), Some(key)) = (secret.text("access-key-id")?, secret.secret("secret-access-key")?) else {
         return Err(not_ready(format!("Secret {} must hold access-key-id and secret-access-key", secret.name())));
     };
-    Ok(alibaba::Settings {
-        region: account.region.clone(),
-        endpoint: checked(account.endpoint.as_ref(), allowed)?,
-        generation: match account.ehpc_api_version {
-            EhpcApiVersion::V2018 => alibaba::Generation::V2018,
-            EhpcApiVersion::V2024 => alibaba::Generation::V2024,
-        },
-        credentials: alibaba::Credentials::AccessKey {
-            id,
-            secret: key,
-            security_token: secret.secret("security-token")?,
-        },
-        requests_per_second,
-    })
+    Ok(alibaba::Credentials::AccessKey { id, secret: key, security_token: secret.secret("security-token")? })
 }

@@ -6,7 +6,7 @@ mod pool_membership;
 mod queue_grant;
 mod workspace_member;
 
-pub use account::resolve_account;
+pub use account::Clouds;
 pub use hpc_user::{HpcClusters, HpcGroup, HpcUser, HpcUserSpec};
 pub use pool_membership::{PoolMembership, PoolMembershipSpec, Pools};
 pub use queue_grant::{Privilege, QueueGrant, QueueGrantSpec, Queues};

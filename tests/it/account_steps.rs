@@ -11,9 +11,13 @@ impl Runner {
         match step.words().as_slice() {
             ["apply", "account", name, secret] => self.apply_huawei(name, secret).await,
             ["apply", "account", name, secret, version] => self.apply_alibaba(name, secret, version).await,
-            ["apply", "cluster", "account", name, secret] => {
+            ["apply", "cluster", "account", name, credentials @ ..] => {
                 let rules = serde_saphyr::from_str(&step.text()).map_err(|error| error.to_string())?;
-                self.apply_cluster_account(name, secret, &rules).await
+                self.apply_cluster_account(name, credentials, &rules).await
+            }
+            ["rotate", "pod", "token", token @ ..] => {
+                self.world.rotate_pod_token(token.first().unwrap_or(&""));
+                Ok(())
             }
             ["release", "revocations", "of", account] => self.release(account).await,
             ["label", "namespace", labels @ ..] => self.label_namespace(labels).await,
@@ -53,31 +57,31 @@ impl Runner {
 
     /// An account of Huawei Cloud that leads to the simulator, with the credentials of a Secret.
     pub(crate) async fn apply_huawei(&mut self, name: &str, secret: &str) -> Result<(), String> {
-        let spec = huawei(&self.world.endpoint, secret);
+        let spec = huawei(&self.world.endpoint, &json!({"secretRef": {"name": secret}}));
         self.apply(&json!({"kind": "CloudAccount", "metadata": metadata(name), "spec": spec})).await
     }
 
     /// An account of Alibaba Cloud that leads to the simulator, with the credentials of a Secret.
     pub(crate) async fn apply_alibaba(&mut self, name: &str, secret: &str, version: &str) -> Result<(), String> {
-        self.apply(&json!({
-            "kind": "CloudAccount", "metadata": metadata(name),
-            "spec": {"alibaba": {
-                "region": "cn-hangzhou", "ehpcApiVersion": version, "endpoint": self.world.endpoint,
-                "credentials": {"secretRef": {"name": secret}}
-            }}
-        }))
-        .await
+        let spec = alibaba(&self.world.endpoint, version, &json!({"secretRef": {"name": secret}}));
+        self.apply(&json!({"kind": "CloudAccount", "metadata": metadata(name), "spec": spec})).await
     }
 
-    /// A ClusterCloudAccount of Huawei Cloud that leads to the simulator, with the credentials of a Secret beside the operator,
-    /// and with these rules.
+    /// A ClusterCloudAccount that leads to the simulator, with these rules: of Huawei Cloud with a Secret beside the operator, or
+    /// with its pod identity; or of Alibaba Cloud with its role.
     pub(crate) async fn apply_cluster_account(
         &mut self,
         name: &str,
-        secret: &str,
+        credentials: &[&str],
         rules: &Value,
     ) -> Result<(), String> {
-        let mut spec = huawei(&self.world.endpoint, secret);
+        let endpoint = &self.world.endpoint;
+        let mut spec = match credentials {
+            [secret] => huawei(endpoint, &json!({"secretRef": {"name": secret}})),
+            ["with", "pod", "identity"] => huawei(endpoint, &json!({"podIdentity": {}})),
+            ["with", "rrsa"] => alibaba(endpoint, "2018-04-12", &json!({"rrsa": {}})),
+            _ => return Err("no such credentials".to_owned()),
+        };
         spec.as_object_mut().unwrap().extend(rules.as_object().cloned().unwrap_or_default());
         self.apply(&json!({"kind": "ClusterCloudAccount", "metadata": {"name": name}, "spec": spec})).await
     }
@@ -111,11 +115,18 @@ impl Runner {
 }
 
 /// The spec of an account of Huawei Cloud at this endpoint.
-fn huawei(endpoint: &str, secret: &str) -> Value {
+fn huawei(endpoint: &str, credentials: &Value) -> Value {
     json!({"huawei": {
         "region": "cn-north-4", "projectId": simulator::Settings::default().project_id,
         "endpoints": {"dli": endpoint, "dws": endpoint, "dataArts": endpoint, "iam": endpoint},
-        "credentials": {"secretRef": {"name": secret}}
+        "credentials": credentials
+    }})
+}
+
+/// The spec of an account of Alibaba Cloud at this endpoint.
+fn alibaba(endpoint: &str, version: &str, credentials: &Value) -> Value {
+    json!({"alibaba": {
+        "region": "cn-hangzhou", "ehpcApiVersion": version, "endpoint": endpoint, "credentials": credentials
     }})
 }
 

@@ -151,6 +151,8 @@ fn huawei_account() -> Case {
             ("/spec", alibaba_account().spec, "the vendor cannot be changed"),
             ("/spec/huawei/region", json!("eu-west-101"), "region cannot be changed"),
             ("/spec/huawei/projectId", json!("ffffffffffffffffffffffffffffffff"), "projectId cannot be changed"),
+            // The operator's own identity is nobody's who has but a namespace.
+            ("/spec/huawei/credentials", json!({"podIdentity": {}}), ".spec.huawei.credentials.podIdentity"),
         ],
         fresh: vec![(
             "/spec/huawei/projectId",
@@ -179,10 +181,49 @@ fn alibaba_account() -> Case {
     }
 }
 
+fn cluster_account() -> Case {
+    let secret = json!({"secretRef": {"name": "huawei-credentials"}});
+    let mut both = secret.clone();
+    both["podIdentity"] = json!({});
+    let unvalued = json!({"matchExpressions": [{"key": "cloud", "operator": "In"}]});
+    Case {
+        kind: "ClusterCloudAccount",
+        plural: "clustercloudaccounts",
+        spec: json!({
+            "huawei": {
+                "region": "cn-north-4", "projectId": "0123456789abcdef0123456789abcdef", "credentials": secret
+            },
+            "allowedNamespaces": {"matchLabels": {"cloud": "yes"}},
+            "rules": [{"principals": ["dev-*"], "policies": ["Adopt"], "maxDuration": "8h"}]
+        }),
+        edits: vec![
+            ("/spec/huawei/region", json!("eu-west-101"), "region cannot be changed"),
+            ("/spec/huawei/credentials", both, "exactly one of secretRef and podIdentity must be given"),
+            ("/spec/huawei/credentials", json!({}), "exactly one of secretRef and podIdentity must be given"),
+            ("/spec/allowedNamespaces", unvalued, "values belong to the operators In and NotIn"),
+            ("/spec/allowedNamespaces/matchLabels", json!({"cloud": "not a label"}), "should match"),
+            ("/spec/rules", json!([]), "should have at least 1 items"),
+            ("/spec/rules", json!([{"principals": []}]), "should have at least 1 items"),
+            ("/spec/rules", json!([{"policies": ["Keep"]}]), "supported values: \"Adopt\", \"Retain\""),
+            ("/spec/rules", json!([{"maxDuration": "a while"}]), "should match"),
+        ],
+        fresh: vec![
+            ("/spec/rules", json!(null), "Required value"),
+            ("/spec/allowedNamespaces", json!(null), "Required value"),
+        ],
+        shows: vec!["cn-north-4", "0123456789abcdef0123456789abcdef"],
+    }
+}
+
+/// It has no namespace.
+fn is_of_cluster(kind: &str) -> bool {
+    matches!(kind, "Namespace" | "ClusterCloudAccount")
+}
+
 fn api(kind: &str, client: Client) -> Api<DynamicObject> {
     let (group, version) = if kind == "Namespace" { ("", "v1") } else { ("cloudaccess.dev", "v1alpha1") };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    if kind == "Namespace" {
+    if is_of_cluster(kind) {
         Api::all_with(client, &resource)
     } else {
         Api::namespaced_with(client, NAMESPACE, &resource)
@@ -207,7 +248,8 @@ async fn refused(objects: &Api<DynamicObject>, mut object: Value, field: &str, v
 
 /// The cells of an object's row, as `kubectl get` shows them.
 async fn cells(client: &Client, case: &Case, name: &str) -> Vec<Value> {
-    let uri = format!("/apis/cloudaccess.dev/v1alpha1/namespaces/{NAMESPACE}/{}/{name}", case.plural);
+    let place = if is_of_cluster(case.kind) { String::new() } else { format!("namespaces/{NAMESPACE}/") };
+    let uri = format!("/apis/cloudaccess.dev/v1alpha1/{place}{}/{name}", case.plural);
     let request = http::Request::get(uri).header("accept", "application/json;as=Table;g=meta.k8s.io;v=v1");
     let table: Value = client.request(request.body(Vec::new()).unwrap()).await.unwrap();
     table["rows"][0]["cells"].as_array().unwrap().clone()
@@ -217,10 +259,8 @@ async fn check(case: &Case, environment: &Path) {
     let client = admin(environment).await;
     let objects = api(case.kind, client.clone());
     let new = apply(&objects, &case.object("known")).await.unwrap();
-    let common: &[_] = if case.kind == "CloudAccount" { &[] } else { &OF_EVERY_KIND };
-    if !common.is_empty() {
-        assert_eq!(new.data["status"]["observedGeneration"], -1, "it was not looked at yet");
-    }
+    let common: &[_] = if case.kind.ends_with("CloudAccount") { &[] } else { &OF_EVERY_KIND };
+    assert_eq!(new.data["status"]["observedGeneration"], -1, "it was not looked at yet");
     for (field, value, expected) in common {
         refused(&objects, case.object("known"), field, &json!(value), expected).await;
     }
@@ -243,7 +283,7 @@ async fn a_wrong_manifest_is_refused_with_a_sentence_on_a_real_api_server() {
     let namespaces = api("Namespace", admin(&environment).await);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     apply(&namespaces, &namespace).await.unwrap();
-    let accounts = [huawei_account(), alibaba_account()];
+    let accounts = [huawei_account(), alibaba_account(), cluster_account()];
     for case in [queue_grant(), pool_membership(), workspace_member(), hpc_user()].iter().chain(&accounts) {
         check(case, &environment).await;
     }

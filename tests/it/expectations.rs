@@ -215,6 +215,7 @@ impl Runner {
             "held" => text(&condition("Held")["status"]),
             "owned" => list(&status["owned"]),
             "observed" => list(&status["observed"]),
+            "expires" if status["credentialsExpireAt"].is_string() => "later".to_owned(),
             "rules" => status["rules"].as_array().map_or(0, Vec::len).to_string(),
             "claims" => {
                 let claims = status["claims"].as_array().into_iter().flatten();

@@ -193,7 +193,7 @@ impl Runner {
         let yaml = || serde_saphyr::from_str::<Value>(&step.text()).map_err(|error| error.to_string());
         match step.words().as_slice() {
             ["cloud", what @ ..] => self.cloud(what, &step.rest),
-            ["apply", "account" | "cluster", ..] | ["release", "revocations", ..] | ["label", ..] => {
+            ["apply", "account" | "cluster", ..] | ["release", "revocations", ..] | ["label" | "rotate", ..] => {
                 self.account_step(step).await
             }
             ["apply"] => self.apply(&yaml()?).await,

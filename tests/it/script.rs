@@ -25,6 +25,8 @@
 //! | `apply account NAME SECRET` | a CloudAccount of Huawei Cloud that leads to the simulator, as `huawei` does from the start |
 //! | `apply account NAME SECRET VERSION` | one of Alibaba Cloud with this `ehpcApiVersion`, as `alibaba` is from the start, with 2018-04-12 |
 //! | `apply cluster account NAME SECRET` + YAML | a ClusterCloudAccount of Huawei Cloud that leads to the simulator, with a Secret of the operator's namespace, which has the Secrets that the scenario's own has; the body is the rest of its spec |
+//! | `apply cluster account NAME with pod identity`, `apply cluster account NAME with rrsa` + YAML | one of Huawei Cloud, or of Alibaba Cloud, with the identity of the operator's own pod |
+//! | `rotate pod token TOKEN` | the pod of the operator gets this token, or a blank one, and the clouds take no other; it has none at first, and learns at its start where one is |
 //! | `label namespace KEY=VALUE… KEY-…`, `label namespace OTHER KEY=VALUE…` | labels of a namespace are set, or taken away |
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
@@ -44,7 +46,7 @@
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
-//! | `expect account ACCOUNT FIELD=VALUE …` | as of an access object, and `claims` as `REASON:COUNT,…`, and how many `rules` are told |
+//! | `expect account ACCOUNT FIELD=VALUE …` | as of an access object, and `claims` as `REASON:COUNT,…`, how many `rules` are told, and `expires=later` where its credentials end at some time |
 //! | `expect account NAME gone` | the account has left the API server |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use cloud_access_operator::api::parse_duration;
 use cloud_access_operator::app::Operator;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
-use cloud_access_operator::clouds::{Transport, TransportError};
+use cloud_access_operator::clouds::{Environment, Transport, TransportError};
 use cloud_access_operator::engine::{AccessKind, Settings, kind_tasks, watch_accounts};
 use cloud_access_operator::metrics::Metrics;
 use futures::FutureExt;
@@ -79,6 +80,8 @@ pub struct World {
     pub others: Vec<String>,
     /// Where the cloud is.
     pub endpoint: String,
+    /// The file with the token of the operator's pod, once it has one.
+    pod_token: PathBuf,
     pub operation: Operation,
     /// What spreads the operator's pauses, in the pure world.
     pub random: fn() -> f64,
@@ -119,6 +122,7 @@ impl World {
             namespace: "team".to_owned(),
             others: Vec::new(),
             endpoint: "http://127.0.0.1:1".to_owned(),
+            pod_token: pod_token(),
             operation: Operation::Pure { store, clock, running: None },
             random: || 0.5,
             settings: with_defaults(settings),
@@ -139,6 +143,7 @@ impl World {
             namespace: format!("scenario-{name}"),
             others: Vec::new(),
             endpoint,
+            pod_token: pod_token(),
             operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
             random: || 0.5,
             settings: with_defaults(settings),
@@ -163,6 +168,28 @@ impl World {
     pub fn namespaces(&self) -> Vec<String> {
         let others = self.others.iter().map(|other| self.other(other));
         [self.namespace.clone()].into_iter().chain(others).collect()
+    }
+
+    /// The identities of the operator's own pod, as its environment names them: once it has a token.
+    fn identities(&self) -> Vec<(&'static str, String)> {
+        if !self.pod_token.exists() {
+            return Vec::new();
+        }
+        let (settings, file) = (simulator::Settings::default(), self.pod_token.display().to_string());
+        vec![
+            ("HC_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials", self.endpoint)),
+            ("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.clone()),
+            ("ALIBABA_CLOUD_ROLE_ARN", settings.role_arn),
+            ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", settings.oidc_provider_arn),
+            ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", file),
+            ("ALIBABA_CLOUD_STS_ENDPOINT", self.endpoint.clone()),
+        ]
+    }
+
+    /// The kubelet replaces the token of the operator's pod, and the clouds take no other.
+    pub fn rotate_pod_token(&self, token: &str) {
+        std::fs::write(&self.pod_token, token).unwrap();
+        self.simulator.set_pod_token(token);
     }
 
     /// The operator's own namespace.
@@ -253,6 +280,7 @@ impl World {
         let setting =
             |name: &str| parse_duration(&self.settings.iter().find(|(key, _)| key == name).unwrap().1).unwrap();
         let (namespaces, own_namespace) = (self.namespaces(), self.own_namespace());
+        let identities = self.identities();
         match &mut self.operation {
             Operation::Pure { store, clock, running } => {
                 let (stop, stopped) = watch::channel(false);
@@ -277,6 +305,7 @@ impl World {
                     clock: clock.clone(),
                     transport: Arc::new(InProcess(self.simulator.router())),
                     allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
+                    environment: Environment::of(identities.iter().map(|(name, value)| (*name, value.as_str()))),
                     metrics: metrics.clone(),
                 };
                 *running = Some(Running { stop, task: tokio::spawn((self.run)(operator, stopped)), metrics });
@@ -285,7 +314,7 @@ impl World {
                 let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
                 let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
                 command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
-                command.args(["--metrics-address", "127.0.0.1:0"]);
+                command.envs(identities).args(["--metrics-address", "127.0.0.1:0"]);
                 command.args(["--allow-endpoint", &self.endpoint, "--namespace", &own_namespace]);
                 command.args(namespaces.iter().flat_map(|namespace| ["--watch-namespace", namespace]));
                 for (name, value) in &self.settings {
@@ -345,7 +374,15 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.kill_operator();
+        drop(std::fs::remove_file(&self.pod_token));
     }
+}
+
+/// A file that no other world has.
+fn pod_token() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("scenario-token-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 fn with_defaults(settings: &[(String, String)]) -> Vec<(String, String)> {

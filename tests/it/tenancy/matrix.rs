@@ -129,7 +129,7 @@ impl Matrix {
             let kinds: Vec<_> = huawei.iter().collect();
             let rules = self.account(&kinds);
             writeln!(self.told, "account {name} {rules}").unwrap();
-            self.runner.apply_cluster_account(name, "huawei-credentials", &rules).await.unwrap();
+            self.runner.apply_cluster_account(name, &["huawei-credentials"], &rules).await.unwrap();
         }
         let mut spec = self.account(&hpc.iter().collect::<Vec<_>>());
         writeln!(self.told, "account {ALIBABA} {spec}").unwrap();

@@ -48,7 +48,7 @@ pub async fn play() -> Result<usize, String> {
     }
     for (account, pattern) in PATTERNS.iter().enumerate() {
         let rules = json!({"allowedNamespaces": {}, "rules": [{"principals": [pattern]}]});
-        runner.apply_cluster_account(&format!("a{account}"), "huawei-credentials", &rules).await.unwrap();
+        runner.apply_cluster_account(&format!("a{account}"), &["huawei-credentials"], &rules).await.unwrap();
         for (index, (text, queue)) in TEXTS.iter().zip(queues()).enumerate() {
             let name = format!("a{account}-{index}");
             let account_ref = json!({"kind": "ClusterCloudAccount", "name": format!("a{account}")});
