@@ -168,7 +168,7 @@ impl Matrix {
         if !self.used.insert((target.to_lowercase(), user.to_owned())) && !shared {
             return;
         }
-        let upper = target.to_uppercase();
+        let upper = target.to_ascii_uppercase();
         let target = if kind.name == "QueueGrant" && self.random.chance(20) { &upper } else { target };
         self.made += 1;
         let account = if kind.name == "HpcUser" { ALIBABA } else { self.random.pick(&HUAWEI) };
