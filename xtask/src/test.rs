@@ -17,6 +17,7 @@ pub(crate) fn test(places: &Places, options: Options, arguments: &[String]) -> R
     let watch = Stopwatch::start();
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
+    let controllers = control_plane::obtain_controllers(places, &workbench.guard)?;
 
     // Built first: an idle control plane would only slow the compiler down, and compile errors come sooner.
     say("==> Building the tests");
@@ -25,6 +26,8 @@ pub(crate) fn test(places: &Places, options: Options, arguments: &[String]) -> R
     say("==> Starting etcd and kube-apiserver");
     let mut control_plane = ControlPlane::start(&binaries, &workbench.guard, &workbench.directory, options)?;
     control_plane.prepare(places)?;
+    // Nobody waits for it: the tests that need it do.
+    control_plane.start_controllers(&controllers, &workbench.guard)?;
 
     say("==> Running the tests");
     let mut tests = cargo_test(places);

@@ -15,8 +15,16 @@ pub(super) const ADMIN: &str = "admin";
 const TENANT: &str = "tenant";
 const TENANTS_NAMESPACE: &str = "team-data";
 
+/// Takes everything out of a namespace that is deleted.
+pub(super) const NAMESPACE_CONTROLLER: &str = "namespace-controller";
+
 /// Name and groups; `personas.yaml` says what they may do.
-const PERSONAS: [(&str, &str); 3] = [(ADMIN, "system:masters"), (TENANT, "tenants"), ("viewer", "viewers")];
+const PERSONAS: [(&str, &str); 4] = [
+    (ADMIN, "system:masters"),
+    (TENANT, "tenants"),
+    ("viewer", "viewers"),
+    (NAMESPACE_CONTROLLER, "namespace-controllers"),
+];
 
 /// The personas' tokens, made up anew at each start.
 pub(super) struct Tokens(Vec<(&'static str, &'static str, String)>);

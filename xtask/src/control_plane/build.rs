@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{ETCD, KUBE_APISERVER, KUBECTL, versions};
+use super::{ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, versions};
 use crate::failure::{Failure, Result};
 use crate::places::{self, Places, cannot, make_directory};
 use crate::process::{self, Daemon, Guard};
@@ -15,35 +15,52 @@ use crate::progress::{Stopwatch, human, say};
 struct Recipe {
     program: &'static str,
     module: &'static str,
-    package: &'static str,
+    package: String,
     version: &'static str,
     /// On two idle cores, with nothing downloaded.
     takes: &'static str,
 }
 
-/// Builds what `directory` lacks; each program appears there whole or not at all.
-pub(super) fn install(places: &Places, guard: &Guard, root: &Path, directory: &Path, kubectl: bool) -> Result<()> {
+/// Builds those of the programs that `directory` lacks; each appears there whole or not at all.
+pub(super) fn install(
+    places: &Places,
+    guard: &Guard,
+    root: &Path,
+    directory: &Path,
+    programs: &[&'static str],
+) -> Result<()> {
     check_go()?;
-    let (etcd, kubernetes) = (versions::etcd()?, versions::kubernetes()?);
-    let kube = |program, package, takes| Recipe { program, module: "kubernetes", package, version: kubernetes, takes };
-    let mut recipes = vec![
-        Recipe { program: ETCD, module: ETCD, package: ".", version: etcd, takes: "a minute" },
-        kube(KUBE_APISERVER, "k8s.io/kubernetes/cmd/kube-apiserver", "4 minutes"),
-    ];
-    if kubectl {
-        recipes.push(kube(KUBECTL, "k8s.io/kubernetes/cmd/kubectl", "a minute"));
-    }
     make_directory(directory)?;
-    for recipe in recipes {
-        let installed = directory.join(recipe.program);
+    for program in programs {
+        let installed = directory.join(program);
         if !places::is_executable(&installed) {
-            recipe.build(places, guard, root, &installed)?;
+            Recipe::of(program)?.build(places, guard, root, &installed)?;
         }
     }
     Ok(())
 }
 
 impl Recipe {
+    fn of(program: &'static str) -> Result<Self> {
+        if program == ETCD {
+            return Ok(Self {
+                program,
+                module: ETCD,
+                package: ".".into(),
+                version: versions::etcd()?,
+                takes: "a minute",
+            });
+        }
+        let takes = match program {
+            KUBE_APISERVER => "4 minutes",
+            // Most of it has been compiled for kube-apiserver, where that was built.
+            KUBE_CONTROLLER_MANAGER => "2 minutes",
+            _ => "a minute",
+        };
+        let package = format!("k8s.io/kubernetes/cmd/{program}");
+        Ok(Self { program, module: "kubernetes", package, version: versions::kubernetes()?, takes })
+    }
+
     fn build(&self, places: &Places, guard: &Guard, root: &Path, installed: &Path) -> Result<()> {
         let Self { program, version, takes, .. } = self;
         say(format!(
@@ -64,7 +81,7 @@ impl Recipe {
         let mut go = Command::new("go");
         go.arg("build").arg("-C").arg(places.workspace.join("xtask/control-plane").join(self.module));
         go.args(["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", &self.linker_flags(), "-o"]);
-        go.arg(output).arg(self.package);
+        go.arg(output).arg(&self.package);
         // No C compiler needed; a user's Go workspace or flags do not change what is built.
         go.env("CGO_ENABLED", "0").env("GOWORK", "off").env("GOFLAGS", "");
         go
@@ -89,14 +106,15 @@ fn check_go() -> Result<()> {
     }
     Err(Failure::new("the control plane must be built, and there is no Go to build it with").advice(
         "install Go 1.26 or newer (https://go.dev/doc/install), \
-         or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver and kubectl",
+         or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver and kubectl, and for tests also \
+         kube-controller-manager",
     ))
 }
 
 fn explain(failure: Failure, log: &Path) -> Failure {
     let advice = format!(
         "if it says that the Go version is too old, install Go 1.26 or newer; if modules cannot be downloaded, check \
-         `go env GOPROXY`; or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver and kubectl. \
+         `go env GOPROXY`; or set KUBEBUILDER_ASSETS to a directory with all programs. \
          The whole log: {}",
         log.display()
     );

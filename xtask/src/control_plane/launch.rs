@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::Binaries;
-use super::access::{ADMIN, Server, Tokens};
+use super::access::{ADMIN, NAMESPACE_CONTROLLER, Server, Tokens};
+use super::controllers::namespace_controller;
+use super::{Binaries, KUBE_CONTROLLER_MANAGER};
 use crate::failure::{Failure, Result};
 use crate::kubectl::Kubectl;
 use crate::loopback::free_ports;
@@ -36,9 +37,10 @@ pub(crate) struct Options {
     pub(crate) audit: bool,
 }
 
-/// A running control plane; dropping it stops it. The API server goes first: it needs the store to go in peace.
+/// A running control plane; dropping it stops it, each before what it needs to go in peace: the store goes last.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
+    controllers: Option<Daemon>,
     apiserver: Daemon,
     etcd: Daemon,
     server: Server,
@@ -61,7 +63,8 @@ impl ControlPlane {
         tokens.write_kubeconfigs(&server)?;
         let apiserver = kube_apiserver(binaries, directory, client, secure, options)?;
         let apiserver = Daemon::start(guard, "kube-apiserver", apiserver, directory)?;
-        let mut started = Self { apiserver, etcd, server, kubectl_program: binaries.kubectl.clone() };
+        let kubectl_program = binaries.kubectl.clone();
+        let mut started = Self { controllers: None, apiserver, etcd, server, kubectl_program };
         started.wait_until_ready()?;
         say(format!("    kube-apiserver ready after {}", human(watch.elapsed())));
         Ok(started)
@@ -88,10 +91,19 @@ impl ControlPlane {
         self.server.kubeconfig(persona)
     }
 
-    /// Fails if etcd or the API server has ended.
+    /// Fails if anything of it has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         self.etcd.check()?;
-        self.apiserver.check()
+        self.apiserver.check()?;
+        self.controllers.as_mut().map_or(Ok(()), Daemon::check)
+    }
+
+    /// From here on namespaces that are deleted are emptied and vanish; [`Self::prepare`] has to be done.
+    pub(crate) fn start_controllers(&mut self, program: &Path, guard: &Guard) -> Result<()> {
+        let command = namespace_controller(program, &self.kubeconfig(NAMESPACE_CONTROLLER));
+        let started = Daemon::start(guard, KUBE_CONTROLLER_MANAGER, command, &self.server.directory)?;
+        self.controllers = Some(started);
+        Ok(())
     }
 
     /// Applies the CRDs, the operator's permissions and the personas, and writes `operator.kubeconfig`.

@@ -3,12 +3,13 @@
 mod access;
 mod archive;
 mod build;
+mod controllers;
 mod launch;
 mod obtain;
 mod versions;
 
 pub(crate) use launch::{ControlPlane, Options};
-pub(crate) use obtain::obtain;
+pub(crate) use obtain::{obtain, obtain_controllers};
 
 use std::path::PathBuf;
 
@@ -27,3 +28,6 @@ pub(crate) struct Binaries {
 const ETCD: &str = "etcd";
 const KUBE_APISERVER: &str = "kube-apiserver";
 const KUBECTL: &str = "kubectl";
+
+/// In no archive, and needed by few: always built, unless the user has it.
+const KUBE_CONTROLLER_MANAGER: &str = "kube-controller-manager";

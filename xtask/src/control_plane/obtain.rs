@@ -1,8 +1,8 @@
-//! Finds etcd, kube-apiserver and kubectl: named by the user, cached, downloaded, or built.
+//! Finds etcd, kube-apiserver, kubectl and the controllers: named by the user, cached, downloaded, or built.
 
 use std::path::{Path, PathBuf};
 
-use super::{Binaries, ETCD, KUBE_APISERVER, KUBECTL, archive, build, versions};
+use super::{Binaries, ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBECTL, archive, build, versions};
 use crate::failure::{Failure, Result};
 use crate::places::{self, Places};
 use crate::process::Guard;
@@ -30,7 +30,9 @@ pub(crate) fn obtain(places: &Places, guard: &Guard) -> Result<Binaries> {
         Err(Failure::Interrupted) => return Err(Failure::Interrupted),
         Err(failure) => {
             say(format!("    not to be had: {failure}"));
-            build::install(places, guard, &cache.root, &cache.built, machine.is_none())?;
+            let mut programs = vec![ETCD, KUBE_APISERVER];
+            programs.extend(machine.is_none().then_some(KUBECTL));
+            build::install(places, guard, &cache.root, &cache.built, &programs)?;
         }
     }
     cache.look(machine.as_deref()).ok_or_else(|| {
@@ -38,6 +40,21 @@ pub(crate) fn obtain(places: &Places, guard: &Guard) -> Result<Binaries> {
             .why(format!("looked in {}", cache.root.display()))
             .advice("remove that directory and try again")
     })
+}
+
+/// kube-controller-manager. The official archive lacks it, so that it is built wherever the others are from; only where
+/// `KUBEBUILDER_ASSETS` happens to have it, that one is used.
+pub(crate) fn obtain_controllers(places: &Places, guard: &Guard) -> Result<PathBuf> {
+    let cache = Cache::of(places)?;
+    let named = places::kubebuilder_assets().map(|directory| directory.join(KUBE_CONTROLLER_MANAGER));
+    let built = cache.built.join(KUBE_CONTROLLER_MANAGER);
+    if let Some(found) = named.into_iter().chain([built.clone()]).find(|path| places::is_executable(path)) {
+        return Ok(found);
+    }
+    places::make_directory(&cache.root)?;
+    let _lock = cache.lock()?;
+    build::install(places, guard, &cache.root, &cache.built, &[KUBE_CONTROLLER_MANAGER])?;
+    Ok(built)
 }
 
 /// `KUBEBUILDER_ASSETS` is believed: if it lacks a program, that is an error, not a reason to look elsewhere.
