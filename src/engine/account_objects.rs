@@ -88,10 +88,13 @@ fn known_spec(
     status: Option<CloudAccountStatus>,
     guarded: bool,
 ) -> Known {
+    // Not the generation: deletion counts that up, and takes nothing from what is known of the credentials.
+    let written = serde_json::to_string(&spec).unwrap_or_default();
     Known::Spec {
         spec: Arc::new(spec),
         policy: policy.map(Arc::new),
-        version: format!("{} {}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default()),
+        version: format!("{} {written}", meta.uid.as_deref().unwrap_or_default()),
+        generation: meta.generation.unwrap_or_default(),
         released: meta.annotations.as_ref().and_then(|it| it.get(RELEASE)).cloned(),
         guarded,
         deleting: meta.deletion_timestamp.is_some(),

@@ -60,6 +60,7 @@ pub(crate) enum Known {
         /// Who may ask it for what, of a ClusterCloudAccount.
         policy: Option<Arc<Policy>>,
         version: String,
+        generation: i64,
         released: Option<String>,
         /// It carries our finalizer.
         guarded: bool,
@@ -91,9 +92,15 @@ impl Known {
     fn asks_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::Spec { version, released, deleting, .. },
-                Self::Spec { version: other_version, released: other_released, deleting: other_deleting, .. },
-            ) => version == other_version && released == other_released && deleting == other_deleting,
+                Self::Spec { version, policy, released, deleting, .. },
+                Self::Spec {
+                    version: other_version,
+                    policy: other_policy,
+                    released: other_released,
+                    deleting: other_deleting,
+                    ..
+                },
+            ) => (version, policy, released, deleting) == (other_version, other_policy, other_released, other_deleting),
             _ => self == other,
         }
     }
@@ -197,11 +204,10 @@ impl Accounts {
     pub(crate) fn standings(&self) -> BTreeMap<ObjectKey, Standing> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = |(key, account): (&ObjectKey, &Known)| match account {
-            Known::Spec { version, policy, status, .. } => {
+            Known::Spec { version, generation, policy, status, .. } => {
                 let rules = policy.as_ref().map(|policy| policy.in_words()).unwrap_or_default();
-                let generation = version.rsplit(' ').next().and_then(|it| it.parse().ok()).unwrap_or_default();
                 let (version, status) = (version.clone(), Arc::clone(status));
-                Some((key.clone(), Standing { generation, version, rules, status }))
+                Some((key.clone(), Standing { generation: *generation, version, rules, status }))
             }
             Known::Undecodable(_) => None,
         };

@@ -66,9 +66,18 @@ impl Runner {
                 let expected = step.rest.split_once(' ').map_or("", |(_, expected)| expected);
                 self.eventually(async |it: &Self| shows(&it.world.metrics().await?, expected)).await
             }
+            ["expect", "at", "most", count, "calls"] => self.at_most(count.parse().map_err(|_| "not a number")?).await,
+            ["expect", "namespace", "gone"] => self.eventually(Self::namespace_is_gone).await,
             ["expect", name, "never", "stalled"] => self.never_stalled(name).await,
             ["expect", "account", name, "gone"] => {
                 self.eventually(async |it: &Self| it.account_is_gone(name).await).await
+            }
+            ["expect", "account", name, "there"] => {
+                if self.account_is_gone(name).await.is_err() {
+                    Ok(())
+                } else {
+                    Err("instead it is gone".to_owned())
+                }
             }
             ["expect", "account", name, ..] => {
                 let fields = step.rest.splitn(3, ' ').nth(2).unwrap_or_default();
@@ -133,6 +142,19 @@ impl Runner {
     async fn is_there(&self, name: &str, expected: bool) -> Result<(), String> {
         let object = self.get(name).await?;
         if object.is_some() == expected { Ok(()) } else { Err(format!("instead: {object:?}")) }
+    }
+
+    async fn namespace_is_gone(&self) -> Result<(), String> {
+        if self.world.is_pure() {
+            return if self.world.store()?.is_empty(&self.world.namespace) {
+                Ok(())
+            } else {
+                Err("instead: it is not empty".to_owned())
+            };
+        }
+        let found =
+            self.api("Namespace", "").get_opt(&self.world.namespace).await.map_err(|error| error.to_string())?;
+        found.map_or(Ok(()), |namespace| Err(format!("instead: {:#}", namespace.data["status"])))
     }
 
     async fn account_is_gone(&self, account: &str) -> Result<(), String> {
@@ -330,6 +352,14 @@ impl Runner {
             calls.sort();
         }
         if calls == expected { Ok(()) } else { Err(format!("instead:\n  {}", calls.join("\n  "))) }
+    }
+
+    /// So many calls at most, reads included: nothing was asked again and again.
+    async fn at_most(&mut self, count: u64) -> Result<(), String> {
+        self.settle().await;
+        let last = self.world.simulator.journal_last();
+        let made = last - std::mem::replace(&mut self.calls_seen, last);
+        if made <= count { Ok(()) } else { Err(format!("instead {made}")) }
     }
 
     async fn writes(&mut self, expected: usize) -> Result<(), String> {

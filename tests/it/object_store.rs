@@ -37,6 +37,8 @@ struct Inner {
     refusing: Vec<String>,
     /// There are no CustomResourceDefinitions.
     without_crds: bool,
+    /// Namespaces that are being deleted: nothing new comes to be in them.
+    ending: Vec<String>,
     version: u64,
     /// (resource, namespace, name) → object.
     objects: BTreeMap<(String, String, String), Value>,
@@ -113,6 +115,22 @@ impl ObjectStore {
     /// The operator's patches of these objects are refused.
     pub fn set_refusing(&self, names: Vec<String>) {
         self.inner.lock().unwrap().refusing = names;
+    }
+
+    /// Deletes all that is in a namespace, as Kubernetes does when the namespace is deleted.
+    pub fn delete_namespace(&self, namespace: &str) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.ending.push(namespace.to_owned());
+        let keys: Vec<_> = inner.objects.keys().filter(|key| key.1 == namespace).cloned().collect();
+        drop(inner);
+        for (resource, namespace, name) in keys {
+            self.delete(&Path { resource, namespace, name, subresource: String::new() });
+        }
+    }
+
+    /// Whether nothing is left in a namespace.
+    pub fn is_empty(&self, namespace: &str) -> bool {
+        self.inner.lock().unwrap().objects.keys().all(|key| key.1 != namespace)
     }
 
     fn is_unreadable(&self, path: &Path) -> bool {
@@ -210,6 +228,9 @@ impl ObjectStore {
         if inner.objects.contains_key(&key) {
             return refuse(StatusCode::CONFLICT, "already exists");
         }
+        if inner.ending.contains(&path.namespace) {
+            return refuse(StatusCode::FORBIDDEN, "the namespace is being terminated");
+        }
         let meta = &mut object["metadata"];
         meta["name"] = json!(name);
         if !path.namespace.is_empty() {
@@ -274,6 +295,8 @@ impl ObjectStore {
             return answer(&object);
         }
         meta["deletionTimestamp"] = json!((self.now)().to_string());
+        // As the API server does, though nothing else is asked for.
+        meta["generation"] = json!(meta["generation"].as_i64().unwrap_or(0) + 1);
         let object = inner.put(path.key(), object, if held { "MODIFIED" } else { "DELETED" });
         self.tell(&inner);
         answer(&object)

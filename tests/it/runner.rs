@@ -107,9 +107,6 @@ impl Runner {
     /// What every scenario starts with: its namespaces, each with what leads to the simulator.
     async fn prepare(&mut self) {
         for namespace in self.world.namespaces().into_iter().chain([self.world.own_namespace()]) {
-            if !self.world.is_pure() {
-                drop(self.api("Namespace", "").delete(&namespace, &DeleteParams::default()).await);
-            }
             self.apply(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await.unwrap();
         }
         self.prepare_secrets("operator/").await.unwrap();
@@ -211,6 +208,7 @@ impl Runner {
                 let patched = objects.patch_status(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
                 patched.map(drop).map_err(|error| error.to_string())
             }
+            ["delete", "namespace"] => self.delete_namespace().await,
             ["delete", kind, name] => {
                 let (objects, name) = self.find(kind, name)?;
                 let deleted = objects.delete(&name, &DeleteParams::default()).await;
@@ -247,6 +245,15 @@ impl Runner {
             ["hold" | "release" | "objects" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),
         }
+    }
+
+    async fn delete_namespace(&self) -> Result<(), String> {
+        if self.world.is_pure() {
+            self.world.store()?.delete_namespace(&self.world.namespace);
+            return Ok(());
+        }
+        let deleted = self.api("Namespace", "").delete(&self.world.namespace, &DeleteParams::default()).await;
+        deleted.map(drop).map_err(|error| error.to_string())
     }
 
     /// What happens to the API server of the pure world.

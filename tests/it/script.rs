@@ -30,6 +30,7 @@
 //! | `label namespace KEY=VALUE… KEY-…`, `label namespace OTHER KEY=VALUE…` | labels of a namespace are set, or taken away |
 //! | `patch KIND NAME` + YAML | kubectl patch, as a merge patch |
 //! | `delete KIND NAME` | kubectl delete, without waiting |
+//! | `delete namespace` | the scenario's own namespace is deleted, with all that is in it |
 //! | `status KIND NAME` + YAML | somebody patches the status, as a merge patch: a restore from a backup does |
 //! | `forget KIND NAME` | the object vanishes without the operator's doing, as when the cluster is lost: kill the operator first |
 //! | `wait DURATION` | time passes (pure world only) |
@@ -47,7 +48,8 @@
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |
 //! | `expect NAME gone`, `expect NAME there` | the object has left the API server, or has not |
 //! | `expect account ACCOUNT FIELD=VALUE …` | as of an access object, and `claims` as `REASON:COUNT,…`, how many `rules` are told, and `expires=later` where its credentials end at some time |
-//! | `expect account NAME gone` | the account has left the API server |
+//! | `expect account NAME gone`, `expect account NAME there` | the account has left the API server, or has not |
+//! | `expect namespace gone` | the namespace has, once all that was in it had |
 //! | `expect revocations held by ACCOUNT N` | so many revocations are listed as held back |
 //! | `expect unmanaged by ACCOUNT` + lines `TARGET: N` | what `status.unmanaged` of the account says, in its order |
 //! | `expect plan NAME` + lines | what `status.plan` says, line by line |
@@ -55,6 +57,7 @@
 //! | `expect event NAME REASON` | an event was published about the object |
 //! | `expect metric NAME{label="value"} VALUE`, `expect metric NAME{label="value"} absent` | the running operator's metrics have just this line, or no such series; labels in the order of `docs/metrics.md` |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
+//! | `expect at most N calls` | no more cloud calls, reads included, since the last `expect calls` or such step |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
 //! | `expect writes N` | Kubernetes writes of the operator, but for the statuses of accounts, since the last such step, or the last `expect quiet` (pure world only) |
