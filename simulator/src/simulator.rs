@@ -72,6 +72,11 @@ impl Simulator {
         self.world().keyring.remove(id)
     }
 
+    /// Every IAM token that was issued, alive or not.
+    pub fn tokens(&self) -> Vec<String> {
+        self.world().iam.tokens()
+    }
+
     /// The journal's entries after a sequence number; 0 for all.
     pub fn journal_after(&self, sequence: u64) -> Vec<Entry> {
         self.world().journal.after(sequence)

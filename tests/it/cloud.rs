@@ -52,10 +52,10 @@ impl Runner {
                 let patch = name.rsplit('.').fold(value, |value, name| json!({name: value}));
                 simulator.patch_switches(patch).map_err(|error| error.to_string())?;
             }
-            ["key", id, secret] => simulator.set_access_key(simulator::AccessKey {
+            ["key", id, secret, token @ ..] => simulator.set_access_key(simulator::AccessKey {
                 id: (*id).to_owned(),
                 secret: (*secret).to_owned(),
-                security_token: None,
+                security_token: token.first().map(|token| (*token).to_owned()),
             }),
             ["no", "key", id] => drop(simulator.remove_access_key(id)),
             _ => return Err("no such thing can be done to the cloud".to_owned()),

@@ -1,12 +1,14 @@
 //! What goes wrong harms no other: a pass that panics or hangs, shown with a kind of its own, and users that are refused.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cloud_access_operator::clouds::{Account, CloudError};
 use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
-use cloud_access_operator::kinds::QueueGrant;
+use cloud_access_operator::kinds::{HpcUser, QueueGrant};
 
+use crate::canaries::Collected;
 use crate::runner::Runner;
 use crate::script::Script;
 use crate::world::{World, in_virtual_time};
@@ -96,6 +98,78 @@ fn a_pass_that_panics_or_hangs_is_tried_again_and_delays_no_other() {
         // An hour of passes given up after ten minutes each, or of panics with at least a pause between.
         assert!(looks >= 5, "{target}: looked at {looks} times only");
         assert!(looks <= 3600, "{target}: looked at {looks} times: no pause between");
+    }
+}
+
+/// Panics with all that it holds, the account and a password among it.
+struct Talkative;
+
+impl AccessKind for Talkative {
+    type Object = HpcUser;
+    type Client = Account;
+    type Details = ();
+
+    const EXCLUSIVE: bool = true;
+    const SERVICE: &'static str = "talkative";
+    const TARGET: &'static str = "thing";
+
+    fn claim(object: &HpcUser) -> Result<Claim<()>, InvalidSpec> {
+        Ok(Claim {
+            target: object.spec.cluster_id.clone(),
+            principal: object.spec.user_name.clone(),
+            wanted: BTreeSet::from(["users".to_owned()]),
+            details: (),
+            secret: Some(object.spec.password_secret_ref.clone()),
+        })
+    }
+
+    fn connect(account: &Account) -> Result<Account, InvalidSpec> {
+        Ok(account.clone())
+    }
+
+    async fn list(_: &Account, _: &Target<'_>) -> Result<Listing, CloudError> {
+        Ok(Listing::of([]))
+    }
+
+    async fn write(account: &Account, _: &str, changes: &[Change<()>]) -> Vec<Result<(), CloudError>> {
+        panic!("{account:#?} {changes:#?}");
+    }
+}
+
+const TALK: &str = "
+apply
+  kind: Secret
+  metadata: {name: alice01}
+  stringData: {password: First-Passw0rd}
+apply
+  kind: HpcUser
+  metadata: {name: alice}
+  spec: {accountRef: {kind: CloudAccount, name: VENDOR}, clusterId: C, userName: alice01, group: users, passwordSecretRef: {name: alice01, key: password}}
+wait 1m
+expect alice reason=Progressing
+";
+
+#[test]
+fn a_panic_with_secrets_at_hand_shows_none() {
+    let (collected, _guard) = Collected::begin();
+    let (panics, before) = (collected.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        drop(writeln!(panics.clone(), "{panic}"));
+        before(panic);
+    }));
+    for vendor in ["huawei", "alibaba"] {
+        let script = Script::parse(vendor, &TALK.replace("VENDOR", vendor));
+        in_virtual_time(async {
+            let mut world = World::pure(&[]);
+            world.serve_only::<Talkative>();
+            world.collected = Some(collected.clone());
+            Runner::run(&script, world).await;
+        });
+        let told = collected.text();
+        assert!(
+            told.contains("a pass panicked") && told.contains("REDACTED"),
+            "{vendor}: no secret was at hand: {told}"
+        );
     }
 }
 

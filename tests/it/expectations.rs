@@ -284,28 +284,6 @@ impl Runner {
         versions
     }
 
-    /// Looks for the values of Secrets wherever somebody else might read them.
-    pub(crate) async fn no_secret_leaked(&self) -> Result<(), String> {
-        let mut places = Vec::new();
-        let beside = |kind| self.world.namespaces().into_iter().map(move |namespace| (kind, namespace));
-        for (kind, namespace) in self.everywhere().chain(beside("CloudAccount")).chain(beside("Event")) {
-            for object in self.api(kind, &namespace).list(&ListParams::default()).await.unwrap() {
-                places.push((format!("{kind} {:?}", object.metadata.name), serde_json::to_string(&object).unwrap()));
-            }
-        }
-        places.extend(self.world.log().map(|log| ("the log".to_owned(), log)));
-        for secret in &self.secrets {
-            let percent = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
-            let base64 = serde_json::to_value(k8s_openapi::ByteString(secret.as_bytes().to_vec())).unwrap();
-            let base64 = base64.as_str().unwrap().trim_end_matches('=');
-            let shows = |text: &str| [secret, &percent, base64].into_iter().any(|spelled| text.contains(spelled));
-            if let Some((place, _)) = places.iter().find(|(_, text)| shows(text)) {
-                return Err(format!("a value of a Secret shows in {place}"));
-            }
-        }
-        Ok(())
-    }
-
     /// Waits until nothing has happened for a while: the cloud was not called but for lists, and nothing was written.
     async fn settle(&self) {
         let calm = if self.world.is_pure() { Duration::from_secs(1) } else { Duration::from_millis(700) };

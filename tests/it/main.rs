@@ -4,6 +4,7 @@
 
 mod account_steps;
 mod admission;
+mod canaries;
 mod cloud;
 mod contained;
 mod cost;

@@ -73,12 +73,14 @@ impl Runner {
 
     /// What holds at the end of every scenario, once its operator is gone.
     pub async fn end(&mut self) -> Result<(), Broken> {
+        // It may have been stopped by the scenario.
+        let metrics = self.world.metrics().await.unwrap_or_default();
         self.world.kill_operator();
         let refused = refusals(&self.world.log().unwrap_or_default());
         if !refused.is_empty() {
             return Err(Broken(format!(" the operator was refused {refused:?}")));
         }
-        self.no_secret_leaked().await.map_err(|leak| Broken(format!(" {leak}")))
+        self.no_secret_leaked(metrics).await.map_err(|leak| Broken(format!(" {leak}")))
     }
 
     /// The objects of a kind in a namespace.

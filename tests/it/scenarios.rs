@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures::{StreamExt, stream};
 
+use crate::canaries::Collected;
 use crate::runner::Runner;
 use crate::script::Script;
 use crate::world::{World, environment, in_virtual_time};
@@ -33,7 +34,14 @@ fn every_scenario_holds_in_the_pure_world() {
     assert!(!scripts.is_empty(), "no scenario has that name");
     let failed = scripts.iter().filter(|script| {
         // A thread of its own, so that one that does not hold leaves the others running.
-        let run = || in_virtual_time(async { Runner::run(script, World::pure(&script.settings)).await });
+        let run = || {
+            let (collected, _guard) = Collected::begin();
+            in_virtual_time(async {
+                let mut world = World::pure(&script.settings);
+                world.collected = Some(collected);
+                Runner::run(script, world).await;
+            });
+        };
         std::thread::scope(|scope| scope.spawn(run).join().is_err())
     });
     let failed: Vec<_> = failed.map(|script| &script.name).collect();

@@ -20,7 +20,7 @@
 //! | `cloud switch NAME VALUE` | a position of the simulator's switch, such as `dws.busy` (see `simulator/README.md`) |
 //! | `cloud fault JSON`, `cloud no faults` | a scripted fault of the simulator |
 //! | `cloud revoke tokens` | every IAM token dies |
-//! | `cloud key ID SECRET`, `cloud no key ID` | an access key is valid, or no longer |
+//! | `cloud key ID SECRET`, `cloud key ID SECRET TOKEN`, `cloud no key ID` | an access key of Huawei Cloud is valid, a temporary one, or no longer |
 //! | `apply` + YAML | kubectl apply; apiVersion, namespace and accountRef may be left out |
 //! | `apply account NAME SECRET` | a CloudAccount of Huawei Cloud that leads to the simulator, as `huawei` does from the start |
 //! | `apply account NAME SECRET VERSION` | one of Alibaba Cloud with this `ehpcApiVersion`, as `alibaba` is from the start, with 2018-04-12 |
@@ -67,8 +67,9 @@
 //!
 //! `@word` stands for an id of 32 characters: the word, filled up with zeros.
 //!
-//! At the end of every scenario, no value of a Secret that it applied may be found in an object, an event or, in the real
-//! world, the operator's log, which tells everything there; and in the real world the operator was refused nothing.
+//! At the end of every scenario, no value of a Secret that it applied, no token of the simulator and not the operator's own may
+//! be found in an object, an event, the metrics or the log, which tells everything: see `canaries.rs`; and in the real world the
+//! operator was refused nothing.
 
 /// One step of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use crate::canaries::Collected;
 use crate::metrics::{fetch, served_at};
 use crate::object_store::ObjectStore;
 
@@ -83,6 +84,8 @@ pub struct World {
     /// The file with the token of the operator's pod, once it has one.
     pod_token: PathBuf,
     pub operation: Operation,
+    /// What is logged, where that is collected in the pure world.
+    pub collected: Option<Collected>,
     /// What spreads the operator's pauses, in the pure world.
     pub random: fn() -> f64,
     settings: Vec<(String, String)>,
@@ -124,6 +127,7 @@ impl World {
             endpoint: "http://127.0.0.1:1".to_owned(),
             pod_token: pod_token(),
             operation: Operation::Pure { store, clock, running: None },
+            collected: None,
             random: || 0.5,
             settings: with_defaults(settings),
             run: |operator, stop| operator.run(stop).boxed(),
@@ -145,6 +149,7 @@ impl World {
             endpoint,
             pod_token: pod_token(),
             operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
+            collected: None,
             random: || 0.5,
             settings: with_defaults(settings),
             run: |operator, stop| operator.run(stop).boxed(),
@@ -225,10 +230,10 @@ impl World {
         }
     }
 
-    /// What the operator has logged, in the real world.
+    /// What the operator has logged; in the pure world, if it is collected, with what the scenario has.
     pub fn log(&self) -> Option<String> {
         match &self.operation {
-            Operation::Pure { .. } => None,
+            Operation::Pure { .. } => self.collected.as_ref().map(Collected::text),
             Operation::Real { log, .. } => Some(std::fs::read_to_string(log).unwrap_or_default()),
         }
     }
@@ -243,6 +248,14 @@ impl World {
                 fetch(served_at(&log).ok_or("it does not say where its metrics are served")?).await
             }
         }
+    }
+
+    /// What the operator proves with who it is, in the real world.
+    pub fn token(&self) -> Option<String> {
+        let Operation::Real { kubeconfig, .. } = &self.operation else { return None };
+        let kubeconfig: serde_json::Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(kubeconfig).unwrap()).unwrap();
+        kubeconfig["users"][0]["user"]["token"].as_str().map(str::to_owned)
     }
 
     /// The object store of the pure world.

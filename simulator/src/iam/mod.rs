@@ -77,6 +77,11 @@ impl Directory {
         self.tokens.get(token).map(|token| token.user.as_str())
     }
 
+    /// Every token that was issued.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.tokens.keys().cloned().collect()
+    }
+
     /// All issued tokens die; says how many.
     pub(crate) fn revoke_tokens(&mut self) -> usize {
         let alive = self.tokens.values_mut().filter(|token| !token.revoked);
