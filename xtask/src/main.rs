@@ -44,9 +44,6 @@ enum Command {
     },
     /// Runs all tests, with a real API server.
     Test {
-        /// Write every request to the API server to target/dev-test/audit.log.
-        #[arg(long)]
-        audit: bool,
         /// Arguments for `cargo test`, after `--`.
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -77,7 +74,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Demo => demo::demo(&places),
         Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
-        Command::Test { audit, arguments } => test::test(&places, Options { audit: *audit }, arguments),
+        Command::Test { arguments } => test::test(&places, arguments),
         Command::Check => check::check(&places),
         Command::Generate => generate::generate(&places),
     }

@@ -9,11 +9,12 @@ use crate::places::{self, Places};
 use crate::process;
 use crate::progress::{Stopwatch, human, say};
 
-/// Where tests find kubeconfigs: `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`.
+/// Where tests find kubeconfigs, `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`; and
+/// `audit.log`, which has every request to the API server.
 const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
 
 /// Runs the tests; `arguments` are for `cargo test`.
-pub(crate) fn test(places: &Places, options: Options, arguments: &[String]) -> Result<()> {
+pub(crate) fn test(places: &Places, arguments: &[String]) -> Result<()> {
     let watch = Stopwatch::start();
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
@@ -24,7 +25,8 @@ pub(crate) fn test(places: &Places, options: Options, arguments: &[String]) -> R
     process::run("building the tests", cargo_test(places).args(selection(arguments)).arg("--no-run"))?;
 
     say("==> Starting etcd and kube-apiserver");
-    let mut control_plane = ControlPlane::start(&binaries, &workbench.guard, &workbench.directory, options)?;
+    let mut control_plane =
+        ControlPlane::start(&binaries, &workbench.guard, &workbench.directory, Options { audit: true })?;
     control_plane.prepare(places)?;
     // Nobody waits for it: the tests that need it do.
     control_plane.start_controllers(&controllers, &workbench.guard)?;
