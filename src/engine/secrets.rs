@@ -210,6 +210,10 @@ impl Secrets {
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<SecretData, Unreadable> {
+        // The client puts a name into the path as it is, wherever that leads then. No Secret has another name.
+        if !is_name(&key.name) {
+            return Err(Unreadable::Missing);
+        }
         let request = Request::new(Secret::url_path(&(), Some(&key.namespace))).get(&key.name, &GetParams::default());
         let request = request.map_err(|error| Unreadable::Failed(error.to_string()))?;
         let answer = tokio::time::timeout(self.timeout, self.client.request_text(request)).await;
@@ -222,6 +226,16 @@ impl Secrets {
         let data = secret.data.unwrap_or_default();
         Ok(SecretData { name: key.name.clone(), version: version.join("/").into(), data })
     }
+}
+
+/// An object may be called so: names joined by dots, of lower case letters, digits and dashes between them.
+fn is_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &[u8]| {
+        let ends = label.first().is_some_and(|byte| inner(*byte)) && label.last().is_some_and(|byte| inner(*byte));
+        ends && label.iter().all(|byte| inner(*byte) || *byte == b'-')
+    };
+    text.len() <= 253 && text.as_bytes().split(|byte| *byte == b'.').all(is_label)
 }
 
 #[cfg(test)]

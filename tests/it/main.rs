@@ -4,6 +4,7 @@
 
 mod account_steps;
 mod admission;
+mod borders;
 mod canaries;
 mod cloud;
 mod contained;
@@ -15,6 +16,7 @@ mod fifth_kind;
 mod histories;
 mod manifests;
 mod metrics;
+mod object_path;
 mod object_store;
 mod outcomes;
 mod policy;

@@ -28,7 +28,7 @@ fn the_crds_are_what_the_code_says() {
 }
 
 /// Every schema below one, with its path.
-fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
+pub fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
     visit(path, schema);
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         walk(property, &format!("{path}.{name}"), visit);

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::object_path::Path;
+
 /// Tells what time it is, as objects' timestamps are to say it.
 pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
@@ -44,6 +46,8 @@ struct Inner {
     objects: BTreeMap<(String, String, String), Value>,
     /// What watches are told, oldest first.
     history: Vec<Happened>,
+    /// Requests by each client.
+    requests: BTreeMap<&'static str, Vec<String>>,
     /// Writes by each client.
     writes: BTreeMap<&'static str, Vec<String>>,
 }
@@ -54,14 +58,6 @@ struct Happened {
     resource: String,
     namespace: String,
     event: Value,
-}
-
-/// What a request is about.
-struct Path {
-    resource: String,
-    namespace: String,
-    name: String,
-    subresource: String,
 }
 
 impl ObjectStore {
@@ -83,6 +79,11 @@ impl ObjectStore {
                 async move { Ok(store.answer(who, request).await) }.boxed()
             });
         Client::new(service, "default")
+    }
+
+    /// The requests of a client so far, as `get PATH?QUERY`.
+    pub fn requests(&self, who: &str) -> Vec<String> {
+        self.inner.lock().unwrap().requests.get(who).cloned().unwrap_or_default()
     }
 
     /// The writes of a client so far.
@@ -140,6 +141,8 @@ impl ObjectStore {
     async fn answer(&self, who: &'static str, request: Request<ClientBody>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await.unwrap_or_default();
+        let line = format!("{} {}", head.method.as_str().to_lowercase(), head.uri);
+        self.inner.lock().unwrap().requests.entry(who).or_default().push(line);
         let path = Path::parse(head.uri.path());
         let query = head.uri.query().unwrap_or_default();
         if path.is_custom() && self.inner.lock().unwrap().without_crds {
@@ -332,42 +335,6 @@ impl Inner {
             happened.resource == resource && (namespace.is_empty() || happened.namespace == namespace)
         };
         self.history[from..].iter().find(concerns).cloned()
-    }
-}
-
-impl Path {
-    /// `/apis/GROUP/VERSION[/namespaces/NS]/RESOURCE[/NAME[/SUB]]`, or `/api/v1…`.
-    fn parse(path: &str) -> Self {
-        let mut parts = path.trim_matches('/').split('/').map(str::to_owned).peekable();
-        let prefix = if parts.next().as_deref() == Some("api") { 1 } else { 2 };
-        let mut parts = parts.skip(prefix).peekable();
-        let mut namespace = String::new();
-        if parts.peek().is_some_and(|part| part == "namespaces") {
-            parts.next();
-            namespace = parts.next().unwrap_or_default();
-            if parts.peek().is_none() {
-                let (resource, name) = ("namespaces".to_owned(), std::mem::take(&mut namespace));
-                return Self { namespace, resource, name, subresource: String::new() };
-            }
-        }
-        let mut next = || parts.next().unwrap_or_default();
-        Self { namespace, resource: next(), name: next(), subresource: next() }
-    }
-
-    fn key(&self) -> (String, String, String) {
-        (self.resource.clone(), self.namespace.clone(), self.name.clone())
-    }
-
-    fn written(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
-    }
-
-    fn covers(&self, resource: &str, namespace: &str) -> bool {
-        self.resource == resource && (self.namespace.is_empty() || self.namespace == namespace)
-    }
-
-    fn is_custom(&self) -> bool {
-        !matches!(self.resource.as_str(), "secrets" | "events" | "namespaces")
     }
 }
 
