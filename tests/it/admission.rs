@@ -8,7 +8,7 @@ use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 
-use crate::world::{admin, environment};
+use crate::environment::{admin, environment};
 
 const NAMESPACE: &str = "admission";
 
@@ -279,7 +279,7 @@ async fn check(case: &Case, environment: &Path) {
 
 #[tokio::test]
 async fn a_wrong_manifest_is_refused_with_a_sentence_on_a_real_api_server() {
-    let environment = environment();
+    let environment = environment().await;
     let namespaces = api("Namespace", admin(&environment).await);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     apply(&namespaces, &namespace).await.unwrap();

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::world::{admin, environment};
+use crate::environment::{admin, environment};
 
 /// Where examples are tried; nothing is kept there.
 const NAMESPACE: &str = "docs";
@@ -112,7 +112,8 @@ fn every_example_is_complete_and_has_no_field_that_its_kind_has_not() {
 
 #[tokio::test]
 async fn every_example_is_accepted_by_a_real_api_server() {
-    let client = admin(&environment()).await;
+    let environment = environment().await;
+    let client = admin(&environment).await;
     let params = PatchParams::apply("docs").force();
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     let namespaces = Api::<Namespace>::all(client.clone());

@@ -10,6 +10,7 @@ mod cloud;
 mod contained;
 mod cost;
 mod docs;
+mod environment;
 mod exchanges;
 mod expectations;
 mod fifth_kind;

@@ -11,9 +11,9 @@ use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::environment::{admin, client_of, environment};
 use crate::manifests::{documents, root};
 use crate::runner::KINDS;
-use crate::world::{admin, client_of, environment};
 
 const NAMESPACE: &str = "policy";
 
@@ -120,7 +120,7 @@ async fn check(kind: &str, environment: &Path) {
 
 #[tokio::test]
 async fn the_operator_may_write_no_more_than_status_and_its_finalizer_on_a_real_api_server() {
-    let environment = environment();
+    let environment = environment().await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     let namespaces = objects("Namespace", &admin(&environment).await);
     let params = PatchParams::apply("policy").force();

@@ -14,11 +14,12 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::environment::{admin, environment};
 use crate::manifests::{operator_role, root};
 use crate::runner::Runner;
 use crate::scenarios::all_scripts;
 use crate::script::Script;
-use crate::world::{Operation, World, admin, environment};
+use crate::world::{Operation, World};
 
 /// The scenario that takes every right.
 const SCENARIO: &str = "every-right-is-used";
@@ -198,7 +199,7 @@ async fn is_missed(right: &Right, number: usize, script: &Script, environment: &
 
 #[tokio::test]
 async fn the_operator_needs_each_of_its_rights_on_a_real_api_server() {
-    let environment = environment();
+    let environment = environment().await;
     let script = all_scripts().into_iter().find(|script| script.name == SCENARIO).unwrap();
     let rights = rights();
     let runs = stream::iter(rights.iter().enumerate())

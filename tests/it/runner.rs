@@ -292,7 +292,7 @@ impl Runner {
 }
 
 /// The object vanishes, whatever its finalizers hold it for.
-async fn forget(objects: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
+pub(crate) async fn forget(objects: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
     let free = json!({"metadata": {"finalizers": null}});
     objects.patch(name, &PatchParams::default(), &Patch::Merge(&free)).await?;
     objects.delete(name, &DeleteParams::default()).await.map(drop)

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use futures::{StreamExt, stream};
 
 use crate::canaries::Collected;
+use crate::environment::environment;
 use crate::runner::Runner;
 use crate::script::Script;
-use crate::world::{World, environment, in_virtual_time};
+use crate::world::{World, in_virtual_time};
 
 /// Real worlds at once: each has an operator process of its own.
 const REAL_AT_ONCE: usize = 6;
@@ -50,11 +51,11 @@ fn every_scenario_holds_in_the_pure_world() {
 
 #[test]
 fn every_scenario_holds_on_a_real_api_server() {
-    let environment = environment();
     let scripts: Vec<_> = scripts().into_iter().filter(|script| script.real).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let environment = runtime.block_on(environment());
     let runs = stream::iter(scripts).map(|script| {
-        let (name, environment) = (script.name.clone(), environment.clone());
+        let (name, environment) = (script.name.clone(), environment.to_path_buf());
         async move {
             // A task of its own, so that one that does not hold leaves the others running.
             let run = tokio::task::spawn_local(async move {

@@ -27,28 +27,9 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::canaries::Collected;
+use crate::environment::admin;
 use crate::metrics::{fetch, served_at};
 use crate::object_store::ObjectStore;
-
-/// Where `cargo xtask test` keeps the kubeconfigs of its control plane.
-pub fn environment() -> PathBuf {
-    let environment = std::env::var("CLOUD_ACCESS_TEST_ENV");
-    PathBuf::from(environment.unwrap_or_else(|_| panic!("this test needs a control plane: run `cargo xtask test`")))
-}
-
-/// A client that may do everything.
-pub async fn admin(environment: &Path) -> Client {
-    client_of("admin", environment).await
-}
-
-/// A client that may do what this one may, such as `operator`.
-pub async fn client_of(persona: &str, environment: &Path) -> Client {
-    let kubeconfig = environment.join(format!("{persona}.kubeconfig"));
-    let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
-    let options = kube::config::KubeConfigOptions::default();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-    Client::try_from(config).unwrap()
-}
 
 /// Does the work in a time of its own, which passes as soon as nothing else is left to do.
 pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {

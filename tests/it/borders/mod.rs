@@ -1,18 +1,18 @@
 //! An object makes the operator read nothing of another namespace, whatever its strings say.
 
 mod attempts;
+mod real;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use cloud_access_operator::app::crds;
 use kube::api::ListParams;
-use serde_json::Value;
 use tokio::time::{Duration, sleep};
 
 use crate::manifests::walk;
 use crate::runner::{KINDS, Runner};
-use crate::world::{World, environment, in_virtual_time};
+use crate::world::{World, in_virtual_time};
 use attempts::{ACCOUNT, SECRET, attempts, objects, stage, strings, with_string};
 
 /// How the scenario's language calls the other namespace.
@@ -159,49 +159,6 @@ fn no_string_leads_to_another_namespace() {
     // Some cannot be decoded, where a string is one of a few.
     assert!(2 * looked_at > tried, "{looked_at} of {tried}");
     assert!(found.is_empty(), "{}", found.join("\n"));
-}
-
-/// What the API server was asked for by the operator, as its audit log has it.
-fn asked_by_the_operator() -> Vec<String> {
-    let log = std::fs::read_to_string(environment().join("audit.log")).unwrap();
-    let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let own = entries.filter(|entry| entry["user"]["username"] == OPERATOR);
-    own.map(|entry| format!("{} {}", entry["verb"].as_str().unwrap(), entry["requestURI"].as_str().unwrap())).collect()
-}
-
-#[tokio::test]
-async fn no_string_leads_to_another_namespace_on_a_real_api_server() {
-    let mut runner = begin(World::real("borders", &[], &environment()).await).await;
-    let other = runner.world.place(&format!("{OTHER}/x")).unwrap().0;
-    let (mut refused, mut admitted) = (0, 0);
-    for object in objects(&runner.world.endpoint) {
-        // Without an attempt it is admitted.
-        for right in with_string(&object, "/kind", object["kind"].as_str().unwrap(), admitted) {
-            runner.apply(&right).await.unwrap();
-        }
-        admitted += 1;
-        for pointer in strings(&object["spec"], "/spec") {
-            for text in attempts(&other, name_there(&pointer)) {
-                let attempt = with_string(&object, &pointer, &text, admitted);
-                if runner.apply(&attempt[0]).await.is_err() {
-                    refused += 1;
-                    continue;
-                }
-                admitted += 1;
-                for needing in &attempt[1..] {
-                    runner.apply(needing).await.unwrap();
-                }
-            }
-        }
-    }
-    assert!(refused > admitted, "{refused} strings refused, {admitted} admitted");
-    runner.until_all_are_looked_at().await;
-    let asked = asked_by_the_operator();
-    let own = format!("/api/v1/namespaces/{}/secrets/", runner.world.namespace);
-    assert!(asked.iter().any(|request| request.contains(&own)), "no Secret was read");
-    assert_eq!(trespasses(&asked, &runner.world.namespace, &other), BTreeSet::new());
-    assert!(runner.end().await.is_ok());
-    runner.clean_up().await;
 }
 
 impl Runner {
