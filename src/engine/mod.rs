@@ -10,7 +10,7 @@
 //! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
-//! | `pass` | list, plan, apply, report |
+//! | `pass`, `course` | list, plan, apply, report; in which order |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
 //! | `brake`, `ledger` | what an account's revocationLimit lets go, and what it holds back |
@@ -24,6 +24,7 @@ mod account_objects;
 mod accounts;
 mod brake;
 mod changes;
+mod course;
 mod entry;
 mod events;
 mod gather;

@@ -1,34 +1,23 @@
 //! One reconcile of one target: list, plan, apply, report, in rounds of some hundred principals; one more list after the
 //! last write, then the served principals are planned and reported again.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::Engine;
-use super::entry::{ObjectKey, Reading};
-use super::gather::{Member, Principal, accounts_of, gather, named_by, refuse_alike};
+use super::entry::ObjectKey;
+use super::gather::{Member, Principal};
 use super::group::Group;
 use super::kind::{AccessKind, Target};
 use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
-use super::standing::End;
 use super::steps::{Planned, instant_of};
 use crate::plan::{Access, Outcome};
-
-/// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
-/// enough that results are not held up.
-const ROUND: usize = 256;
-
-/// A pass stops writing when its writes have taken this long and [`LISTS_WORTH`] times as long as its list: what was
-/// listed would be old, and who came meanwhile would wait.
-const WRITING_TIME: Duration = Duration::from_secs(5);
-const LISTS_WORTH: u32 = 4;
 
 /// The first and the longest wait for the cloud to show what was written.
 const SHOWN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
@@ -40,7 +29,7 @@ const GONE_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 const LACKING_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
 
 /// How long until a pass that waits for undecodable objects to be read looks again.
-const UNREAD_WAIT: Duration = Duration::from_secs(1);
+pub(super) const UNREAD_WAIT: Duration = Duration::from_secs(1);
 
 /// One pass.
 pub(crate) struct Pass<'a, K: AccessKind> {
@@ -53,7 +42,7 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     pub(crate) observation: Observation<K>,
     /// Every principal of the pass.
     pub(crate) names: BTreeSet<String>,
-    memory: Arc<Mutex<TargetMemory>>,
+    pub(super) memory: Arc<Mutex<TargetMemory>>,
     /// Nothing sent by a predecessor of this process can land any more.
     pub(crate) sure: bool,
     /// Every object is known well enough to take foreign access for foreign.
@@ -61,7 +50,7 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     /// Passes in a row that could not read the list through every account, this one included.
     pub(crate) failed_looks: u32,
     /// Such passes before this one.
-    failed_before: u32,
+    pub(super) failed_before: u32,
     pub(crate) look: NextLook,
 }
 
@@ -71,7 +60,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Looks at the target through every account that has claims there. `named` is what claims name on it.
-    async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>, named: Access) {
+    pub(super) async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>, named: Access) {
         let Some(_) = self.target_key else { return };
         // What lands while the list is read may be missing in it: the list speaks of its beginning.
         let began = Instant::now();
@@ -120,7 +109,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Steps, changes and reports of some principals. Those written to are reported after the next list.
-    async fn round(&mut self, principals: &mut [Principal<K>], may_write: bool) {
+    pub(super) async fn round(&mut self, principals: &mut [Principal<K>], may_write: bool) {
         self.steps(principals).await;
         if may_write && self.observation.is_known() {
             self.changes(principals).await;
@@ -129,7 +118,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Who asks for a look now has what failed tried again, with the credentials as they are.
-    async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
+    pub(super) async fn try_again_what_is_asked_for(&self, principals: &[Principal<K>]) {
         for principal in principals {
             let members = || principal.members.iter().filter(|member| member.entry.is_requested());
             if members().next().is_none() || !self.memory().try_again(&principal.name, Instant::now()) {
@@ -150,7 +139,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Schedules another try to read what could not be decoded. Others wait for the first tries, nobody for the later ones.
-    fn wait_for_reading(&mut self, principals: &[Principal<K>]) {
+    pub(super) fn wait_for_reading(&mut self, principals: &[Principal<K>]) {
         let entries = || principals.iter().flat_map(|principal| &principal.members).map(|member| &member.entry);
         let now = Instant::now();
         if entries().any(|entry| entry.is_unread()) {
@@ -161,7 +150,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Tells how many entries of the target's list nobody answers for.
-    fn count_unmanaged(&self, principals: &[Principal<K>], accounts: &BTreeSet<ObjectKey>) {
+    pub(super) fn count_unmanaged(&self, principals: &[Principal<K>], accounts: &BTreeSet<ObjectKey>) {
         let owned = |principal: &Principal<K>| -> Access {
             principal.members.iter().flat_map(|member| &member.entry.status().owned).cloned().collect()
         };
@@ -187,7 +176,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Schedules what time alone will bring.
-    fn wait_for(&mut self, principals: &[Principal<K>]) {
+    pub(super) fn wait_for(&mut self, principals: &[Principal<K>]) {
         let (now, clock) = (Instant::now(), self.engine.clock.now());
         if self.observation.is_known() {
             for principal in principals {
@@ -222,180 +211,4 @@ impl<K: AccessKind> Pass<'_, K> {
 /// A wait that doubles each time, from the first to the longest.
 fn growing((first, longest): (Duration, Duration), times: u32) -> Duration {
     first.saturating_mul(1 << times.min(16)).min(longest)
-}
-
-/// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
-pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
-    read_undecodable(engine, group).await;
-    if matches!(group, Group::Target(_)) && engine.store.has_unread() {
-        // One of them may own what looks free to be taken away.
-        return Some(Instant::now() + UNREAD_WAIT);
-    }
-    let mut remaining: VecDeque<_> = gather(engine, group).await.into();
-    if remaining.is_empty() {
-        engine.forget_idle();
-        if let Group::Target(key) = group {
-            engine.unmanaged.forget(key);
-            let mut holding = engine.accounts.holding(key);
-            holding.retain(|account| engine.accounts.sees_all_of(account));
-            if !engine.brake.forget(&holding, key, engine.clock.now()).await {
-                return Some(Instant::now() + engine.settings.retry_after_refusal);
-            }
-        }
-        return None;
-    }
-    let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
-    let (target_key, target) = match group {
-        Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
-        Group::Alone(_) => (None, ""),
-    };
-    let mut pass = Pass {
-        engine,
-        group,
-        target_key,
-        target,
-        observation: Observation::nothing(),
-        names: remaining.iter().map(|principal| principal.name.clone()).collect(),
-        memory: engine.memory_of(group),
-        sure: Instant::now() >= engine.sure_from,
-        may_adopt: !engine.store.has_unplaced(),
-        failed_looks: 0,
-        failed_before: 0,
-        look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
-    };
-    pass.wait_for_reading(remaining.make_contiguous());
-    let failed_before = pass.memory().failed_looks;
-    pass.failed_before = failed_before;
-    let served = remaining.iter().map(|principal| principal.name.as_str()).collect();
-    pass.memory().keep_only(&served, Instant::now());
-    pass.try_again_what_is_asked_for(remaining.make_contiguous()).await;
-    let started = Instant::now();
-    let clock = engine.clock.now();
-    let named = named_by(remaining.make_contiguous(), clock);
-    let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
-    if remaining.iter().all(rests) {
-        if let Some(key) = target_key {
-            engine.unmanaged.forget(key);
-        }
-    } else {
-        pass.look_at_target(&accounts, named).await;
-    }
-    refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
-    let served = rounds(&mut pass, remaining, budget).await;
-    conclude(&mut pass, served, &accounts).await;
-    Some(pass.look.when(Instant::now()))
-}
-
-/// All rounds of a pass. Returns every principal as it was left.
-async fn rounds<K: AccessKind>(
-    pass: &mut Pass<'_, K>,
-    mut remaining: VecDeque<Principal<K>>,
-    budget: Duration,
-) -> Vec<Principal<K>> {
-    let writing_since = Instant::now();
-    let mut served = Vec::new();
-    let mut ended = ended_claims(remaining.iter(), pass.engine.clock.now());
-    while !remaining.is_empty() {
-        let may_write = writing_since.elapsed() < budget;
-        if !may_write {
-            debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
-            pass.look.again();
-        }
-        let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
-        pass.round(&mut round, may_write).await;
-        served.append(&mut round);
-        take_in_ended(pass, &mut remaining, &mut served, &mut ended).await;
-    }
-    served
-}
-
-/// The claims that have ended by now, by uid.
-fn ended_claims<'a, K: AccessKind>(
-    principals: impl Iterator<Item = &'a Principal<K>>,
-    now: Timestamp,
-) -> BTreeSet<String> {
-    let members = principals.flat_map(|principal| &principal.members);
-    members.filter(|member| member.has_ended(now)).map(|member| member.entry.uid.clone()).collect()
-}
-
-/// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
-/// being granted.
-async fn take_in_ended<K: AccessKind>(
-    pass: &Pass<'_, K>,
-    remaining: &mut VecDeque<Principal<K>>,
-    served: &mut Vec<Principal<K>>,
-    known: &mut BTreeSet<String>,
-) {
-    let (entries, now) = (pass.engine.store.group(pass.group), pass.engine.clock.now());
-    let fresh: BTreeSet<_> = entries
-        .iter()
-        .filter(|entry| End::of(entry, now).is_some() && known.insert(entry.uid.clone()))
-        .map(|entry| &entry.key)
-        .collect();
-    if fresh.is_empty() {
-        return;
-    }
-    let is_affected =
-        |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
-    let mut principals = gather(pass.engine, pass.group).await;
-    refuse_alike(&mut principals, &pass.observation, now);
-    for principal in principals.into_iter().filter(is_affected) {
-        let same = |other: &Principal<K>| other.name == principal.name;
-        // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
-        if served.iter().any(|other| same(other) && other.written) {
-            continue;
-        }
-        served.retain(|other| !same(other));
-        remaining.retain(|other| !same(other));
-        remaining.push_front(principal);
-    }
-}
-
-/// One more list after the last write; then those that were written to are planned and reported again.
-async fn conclude<K: AccessKind>(
-    pass: &mut Pass<'_, K>,
-    principals: Vec<Principal<K>>,
-    accounts: &BTreeSet<ObjectKey>,
-) {
-    let (mut written, mut others): (Vec<_>, Vec<_>) = principals.into_iter().partition(|principal| principal.written);
-    if !written.is_empty() {
-        let clock = pass.engine.clock.now();
-        let named = &named_by(&written, clock) | &named_by(&others, clock);
-        pass.look_at_target(accounts, named).await;
-        pass.steps(&mut written).await;
-        if pass.observation.is_known() {
-            // What was released and is gone by now is listed no longer.
-            drop(pass.brake(Vec::new(), &written).await);
-        }
-        pass.report(&mut written, |_| true).await;
-    }
-    others.append(&mut written);
-    pass.count_unmanaged(&others, accounts);
-    pass.wait_for(&others);
-}
-
-/// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.
-async fn read_undecodable<K: AccessKind>(engine: &Engine<K>, group: &Group) {
-    for entry in engine.store.group(group).into_iter().filter(|entry| entry.is_to_be_read()) {
-        match engine.objects.read(&entry).await {
-            Ok(reading) => {
-                if reading == Reading::Unclear {
-                    warn!(
-                        object = %entry.key,
-                        "the object cannot be read, and may own access on any target: nothing that others granted is \
-                         removed until its status is repaired"
-                    );
-                }
-                engine.schedule_all(engine.store.read(&entry, reading));
-            }
-            Err(error) => {
-                warn!(object = %entry.key, %error, "an object cannot be decoded, nor be read by other means yet");
-                if let Some(reading) = entry.reading_after_failure() {
-                    // This pass looks again by itself.
-                    drop(engine.store.read(&entry, reading));
-                }
-            }
-        }
-    }
 }

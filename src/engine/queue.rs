@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::Engine;
+use super::course;
 use super::group::Group;
 use super::kind::AccessKind;
-use super::pass;
 
 /// Runs passes until told to stop; then waits for the running ones, for a while.
 pub(crate) async fn run<K: AccessKind>(
@@ -72,7 +72,7 @@ fn may_run<'a>(group: &Group, running: impl Iterator<Item = &'a Group>) -> bool 
 
 async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group) -> Option<Instant> {
     let limit = engine.settings.pass_timeout;
-    timeout(limit, pass::run(&engine, &group)).await.unwrap_or_else(|_| {
+    timeout(limit, course::run(&engine, &group)).await.unwrap_or_else(|_| {
         warn!(%group, ?limit, "a pass took too long and was given up");
         Some(Instant::now() + engine.settings.retry_after_refusal)
     })

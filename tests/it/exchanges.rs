@@ -12,7 +12,8 @@ use futures::future::join_all;
 use simulator::{QueueKind, Simulator};
 use tokio::time::{advance, sleep};
 
-use crate::world::{InProcess, in_virtual_time};
+use crate::in_process::InProcess;
+use crate::world::in_virtual_time;
 
 const CLUSTER: &str = "ehpc-hz-FYUr32abcd";
 const MINUTE: Duration = Duration::from_mins(1);

@@ -15,6 +15,7 @@ mod exchanges;
 mod expectations;
 mod fifth_kind;
 mod histories;
+mod in_process;
 mod manifests;
 mod metrics;
 mod object_path;

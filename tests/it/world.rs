@@ -10,24 +10,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use cloud_access_operator::api::parse_duration;
 use cloud_access_operator::app::Operator;
 use cloud_access_operator::clock::Clock;
+use cloud_access_operator::clouds::Environment;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
-use cloud_access_operator::clouds::{Environment, Transport, TransportError};
 use cloud_access_operator::engine::{AccessKind, Settings, kind_tasks, watch_accounts};
 use cloud_access_operator::metrics::Metrics;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use simulator::{ConnectionClosed, Simulator};
+use simulator::Simulator;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tower::ServiceExt;
 
 use crate::canaries::Collected;
 use crate::environment::admin;
+use crate::in_process::InProcess;
 use crate::metrics::{fetch, served_at};
 use crate::object_store::ObjectStore;
 
@@ -385,32 +384,4 @@ fn with_defaults(settings: &[(String, String)]) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), own(name).unwrap_or_else(|| (*value).to_owned())))
         .collect()
-}
-
-/// Calls go straight into the simulator's router.
-pub struct InProcess(pub axum::Router);
-
-impl Transport for InProcess {
-    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
-        async move {
-            let broken = || TransportError::Interrupted("closed".to_owned());
-            let limit = Duration::from_secs(30);
-            let exchange = async {
-                let (mut head, body) = request.into_parts();
-                let host = head.uri.authority().unwrap().as_str().parse().unwrap();
-                head.headers.entry(http::header::HOST).or_insert(host);
-                head.uri = head.uri.path_and_query().unwrap().as_str().parse().unwrap();
-                let request = http::Request::from_parts(head, axum::body::Body::from(body));
-                let response = self.0.clone().oneshot(request).await.unwrap();
-                if response.extensions().get::<ConnectionClosed>().is_some() {
-                    return Err(broken());
-                }
-                let (head, body) = response.into_parts();
-                let body = axum::body::to_bytes(body, 8 << 20).await.map_err(|_| broken())?;
-                Ok(http::Response::from_parts(head, body))
-            };
-            tokio::time::timeout(limit, exchange).await.unwrap_or(Err(TransportError::Timeout(limit)))
-        }
-        .boxed()
-    }
 }
