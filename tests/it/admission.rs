@@ -199,7 +199,6 @@ fn cluster_account() -> Case {
         edits: vec![
             ("/spec/huawei/region", json!("eu-west-101"), "region cannot be changed"),
             ("/spec/huawei/credentials", both, "exactly one of secretRef and podIdentity must be given"),
-            ("/spec/huawei/credentials", json!({}), "exactly one of secretRef and podIdentity must be given"),
             ("/spec/allowedNamespaces", unvalued, "values belong to the operators In and NotIn"),
             ("/spec/allowedNamespaces/matchLabels", json!({"cloud": "not a label"}), "should match"),
             ("/spec/rules", json!([]), "should have at least 1 items"),
@@ -209,6 +208,7 @@ fn cluster_account() -> Case {
         ],
         fresh: vec![
             ("/spec/rules", json!(null), "Required value"),
+            ("/spec/huawei/credentials", json!({}), "exactly one of secretRef and podIdentity must be given"),
             ("/spec/allowedNamespaces", json!(null), "Required value"),
         ],
         shows: vec!["cn-north-4", "0123456789abcdef0123456789abcdef"],

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::script::Script;
 
-/// What the other namespace has of interest.
+/// What the other namespace has of interest: an account, and a Secret that no account there names.
 pub const ACCOUNT: &str = "huawei";
-pub const SECRET: &str = "huawei-credentials";
+pub const SECRET: &str = "treasure";
 
 /// How a string may say NAME in the namespace NS.
 const WAYS: [&str; 62] = [
@@ -188,6 +188,10 @@ apply
   kind: Secret
   metadata: {name: login}
   stringData: {password: First-Passw0rd}
+apply
+  kind: Secret
+  metadata: {name: treasure, namespace: elsewhere}
+  stringData: {access-key-id: TREASUREACCESSKEY001, secret-access-key: treasureTreasureTreasureTreasure00000001}
 ";
     Script::parse("stage", script)
 }
