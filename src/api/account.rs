@@ -42,6 +42,8 @@ pub enum AccountKind {
     doc = "A CloudAccount says how to reach one cloud account: vendor, region, project, and the Secret that holds the credentials.",
     printcolumn(name = "Region", type_ = "string", json_path = ".spec['huawei','alibaba'].region"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.huawei.projectId"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Held", type_ = "integer", json_path = ".status.held.count"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

@@ -22,6 +22,8 @@ use super::{CloudAccountSpec, CloudAccountStatus};
     doc = "A ClusterCloudAccount says how to reach one cloud account, and which namespaces may ask it for what. Its Secret is in the namespace of the operator.",
     printcolumn(name = "Region", type_ = "string", json_path = ".spec['huawei','alibaba'].region"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.huawei.projectId"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Held", type_ = "integer", json_path = ".status.held.count"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
