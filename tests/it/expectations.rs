@@ -52,6 +52,7 @@ impl Runner {
                 let written: Vec<_> = calls.iter().filter(|call| !is_read(call)).collect();
                 if written.is_empty() { Ok(()) } else { Err(format!("instead: {written:?}")) }
             }
+            ["expect", "no", "call", "refused"] => self.no_call_refused(),
             ["expect", "quiet", time] => self.quiet(parse_duration(time).ok_or("not a duration")?).await,
             ["expect", "writes", count] => self.writes(count.parse().map_err(|_| "not a number")?).await,
             ["expect", "event", name, reason] => self.eventually(async |it: &Self| it.event(name, reason).await).await,
@@ -105,6 +106,12 @@ impl Runner {
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
+    }
+
+    fn no_call_refused(&self) -> Result<(), String> {
+        let entries = self.world.simulator.journal_after(0);
+        let refused = entries.into_iter().find(|entry| entry.status.is_some_and(|status| status >= 400));
+        refused.map_or(Ok(()), |entry| Err(format!("instead: {entry:?}")))
     }
 
     fn password(&self, cluster: &str, user: &str, expected: &str) -> Result<(), String> {

@@ -58,6 +58,7 @@
 //! | `expect metric NAME{label="value"} VALUE`, `expect metric NAME{label="value"} absent` | the running operator's metrics have just this line, or no such series; labels in the order of `docs/metrics.md` |
 //! | `expect calls` + lines | all cloud calls since the last such step, in order; in the real world in any order, and without the reads |
 //! | `expect at most N calls` | no more cloud calls, reads included, since the last `expect calls` or such step |
+//! | `expect no call refused` | the clouds answered no call of the scenario with an error |
 //! | `expect no write` | the cloud was not called but for reads since the last `expect calls` |
 //! | `expect quiet DURATION` | for so long no cloud call but reads, and no Kubernetes write; in the real world two seconds, and writes to access objects only |
 //! | `expect writes N` | Kubernetes writes of the operator, but for the statuses of accounts, since the last such step, or the last `expect quiet` (pure world only) |
