@@ -219,26 +219,29 @@ where
     seen(events, O::kind(&()).into_owned(), format!("{}.{}", O::plural(&()), O::group(&())))
 }
 
-/// What goes wrong with a watch is logged, and tried again with growing pauses.
+/// What goes wrong with a watch is logged, and tried again with growing pauses; what cannot be had, once.
 fn seen<O>(
     events: impl Stream<Item = watcher::Result<Event<O>>>,
     kind: impl Into<String>,
     resource: impl Into<String>,
 ) -> impl Stream<Item = Seen<O>> {
-    let (kind, resource) = (kind.into(), resource.into());
+    let (kind, resource, mut is_told) = (kind.into(), resource.into(), false);
     events.filter_map(move |event| {
         let seen = match event {
-            Ok(event) => Some(Seen::Event(event)),
+            Ok(event) => {
+                is_told = false;
+                Some(Seen::Event(event))
+            }
             Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
-                error!(
-                    "CustomResourceDefinition {resource} is not installed: apply the manifests in crds/; waiting for it"
-                );
+                if !std::mem::replace(&mut is_told, true) {
+                    error!("{resource} is not installed: apply the manifests in crds/; waiting for it");
+                }
                 Some(Seen::Refused(format!("{resource} is not installed")))
             }
             Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 403 => {
-                error!(
-                    "the operator may not list {resource}: let its ServiceAccount list and watch them; waiting for it"
-                );
+                if !std::mem::replace(&mut is_told, true) {
+                    error!("the operator may not list {resource}: let its ServiceAccount list and watch them; waiting");
+                }
                 Some(Seen::Refused("its ServiceAccount may not".to_owned()))
             }
             Err(error) => {

@@ -37,6 +37,8 @@ struct Inner {
     unreadable: Vec<String>,
     /// Objects whose patches are refused, as by an admission policy.
     refusing: Vec<String>,
+    /// Resources that the operator may not list.
+    unlistable: Vec<String>,
     /// There are no CustomResourceDefinitions.
     without_crds: bool,
     /// Namespaces that are being deleted: nothing new comes to be in them.
@@ -108,6 +110,11 @@ impl ObjectStore {
         self.inner.lock().unwrap().unreadable = names;
     }
 
+    /// The operator may not list these resources.
+    pub fn set_unlistable(&self, resources: Vec<String>) {
+        self.inner.lock().unwrap().unlistable = resources;
+    }
+
     /// There are CustomResourceDefinitions, or not.
     pub fn set_crds(&self, there: bool) {
         self.inner.lock().unwrap().without_crds = !there;
@@ -147,6 +154,9 @@ impl ObjectStore {
         let query = head.uri.query().unwrap_or_default();
         if path.is_custom() && self.inner.lock().unwrap().without_crds {
             return refuse(StatusCode::NOT_FOUND, "the server could not find the requested resource");
+        }
+        if path.name.is_empty() && who == "operator" && self.inner.lock().unwrap().unlistable.contains(&path.resource) {
+            return refuse(StatusCode::FORBIDDEN, "cannot list");
         }
         if head.method == Method::GET {
             return match (path.name.is_empty(), query.contains("watch=")) {

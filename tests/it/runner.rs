@@ -271,6 +271,10 @@ impl Runner {
             ["objects", "refuse", "patches", names @ ..] => store.set_refusing(keys(names)?),
             ["with", "crds"] => store.set_crds(true),
             ["without", "crds"] => store.set_crds(false),
+            ["with", "lists"] => store.set_unlistable(Vec::new()),
+            ["without", "lists", "of", resources @ ..] => {
+                store.set_unlistable(resources.iter().map(|resource| (*resource).to_owned()).collect());
+            }
             _ => return Err("no such step".to_owned()),
         }
         Ok(())

@@ -42,6 +42,7 @@
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
 //! | `objects refuse patches NAME…` | the operator's patches are refused, as by a policy (pure world only) |
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
+//! | `without lists of RESOURCE…`, `with lists` | the operator may not list these, or may again (pure world only) |
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
 //! | `expect access T` + lines `U: S S` | the whole access list, but for the target's owner |
 //! | `expect password U on H PASSWORD` | the password of an account |
