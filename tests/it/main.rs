@@ -29,5 +29,6 @@ mod script;
 mod start;
 mod switches;
 mod tenancy;
+mod threats;
 mod wire;
 mod world;

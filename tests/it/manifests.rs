@@ -94,6 +94,17 @@ fn the_operator_may_do_no_more_than_it_does() {
 }
 
 #[test]
+fn nobody_but_the_operator_may_write_by_the_shipped_roles() {
+    let is_role = |document: &Value| matches!(document["kind"].as_str(), Some("ClusterRole" | "Role"));
+    let roles = documents(&root().join("deploy/rbac.yaml")).into_iter().filter(is_role);
+    let others: Vec<_> = roles.filter(|role| *role != operator_role()).collect();
+    assert!(!others.is_empty());
+    for rule in others.iter().flat_map(|role| role["rules"].as_array().unwrap()) {
+        assert_eq!(rule["verbs"], json!(["get", "list", "watch"]), "{rule}");
+    }
+}
+
+#[test]
 fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_finalizers() {
     let account = documents(&root().join("deploy/rbac.yaml")).remove(0);
     let (namespace, name) = (&account["metadata"]["namespace"], &account["metadata"]["name"]);

@@ -28,7 +28,7 @@ fn parts<'a>(text: &'a str, mark: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The rows of the tables that begin with this column, by cell.
-fn rows<'a>(text: &'a str, column: &str) -> Vec<Vec<&'a str>> {
+pub fn rows<'a>(text: &'a str, column: &str) -> Vec<Vec<&'a str>> {
     let head = format!("| {column} |");
     let tables = text.split(&head).skip(1).map(|table| table.split("\n\n").next().unwrap());
     let lines = tables.flat_map(|table| table.lines().skip(2));
@@ -36,7 +36,7 @@ fn rows<'a>(text: &'a str, column: &str) -> Vec<Vec<&'a str>> {
 }
 
 /// What stands in backticks.
-fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+pub fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use crate::environment::{admin, environment};
 use crate::manifests::{operator_role, root};
+use crate::outcomes::{quoted, rows};
 use crate::runner::Runner;
 use crate::scenarios::all_scripts;
 use crate::script::Script;
@@ -85,13 +86,10 @@ pub fn refusals(log: &str) -> BTreeSet<String> {
 #[test]
 fn every_right_is_told_of_and_no_other() {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
-    let named = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut told = Vec::new();
-    for row in page.lines().filter(|line| line.starts_with("| `")) {
-        let cells: Vec<_> = row.split('|').map(named).collect();
-        told.extend(
-            cells[1].iter().flat_map(|resource| cells[2].iter().map(move |verb| (resource.clone(), verb.clone()))),
-        );
+    for row in rows(&page, "resources") {
+        let verbs = || quoted(row[1]).map(str::to_owned);
+        told.extend(quoted(row[0]).flat_map(|resource| verbs().map(move |verb| (resource.to_owned(), verb))));
     }
     let held = rights().into_iter().map(|right| (right.resource, right.verb));
     assert_eq!(told, held.collect::<Vec<_>>());

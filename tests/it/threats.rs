@@ -1,0 +1,71 @@
+//! `docs/security.md` names the tests that cover each threat, or says why there is none: what it names is a test.
+
+use std::fs;
+
+use crate::docs::{files_below, root};
+use crate::outcomes::{quoted, rows};
+
+/// What stands in a row that has no test for the threat, or not for all of it.
+const NO_TEST: &str = "no test: ";
+
+/// The functions in a file that are run as tests.
+fn tests(source: &str) -> Vec<&str> {
+    let (mut found, mut is_marked) = (Vec::new(), false);
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_marked = true;
+        } else if is_marked && let Some((_, rest)) = line.split_once("fn ") {
+            is_marked = false;
+            found.extend(rest.split(['(', '<']).next());
+        }
+    }
+    found
+}
+
+/// `tests/scenarios/NAME.txt` that is there, or `FILE.rs::TEST` with that test in that file.
+fn is_test(name: &str) -> bool {
+    let Some((path, test)) = name.split_once("::") else {
+        return files_below(&root().join("tests/scenarios"), "txt").contains(&root().join(name));
+    };
+    fs::read_to_string(root().join(path)).is_ok_and(|source| tests(&source).contains(&test))
+}
+
+#[test]
+fn a_test_is_told_from_what_is_none() {
+    for name in [
+        "tests/scenarios/retain.txt",
+        "tests/it/threats.rs::a_test_is_told_from_what_is_none",
+        "tests/it/policy.rs::the_operator_may_write_no_more_than_status_and_its_finalizer_on_a_real_api_server",
+        "src/clouds/signature.rs::an_encoded_word_decodes_to_itself_and_needs_no_further_encoding",
+    ] {
+        assert!(is_test(name), "{name}");
+    }
+    for name in [
+        "retain.txt",
+        "tests/scenarios/never-written.txt",
+        "tests/it/main.rs",
+        "tests/it/threats.rs::is_test",
+        "tests/it/never_written.rs::a_test_is_told_from_what_is_none",
+        "tests/it/threats.rs::a_test_is_told",
+    ] {
+        assert!(!is_test(name), "{name}");
+    }
+}
+
+#[test]
+fn every_threat_names_tests_that_there_are_or_says_why_there_is_none() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let threats = rows(&page, "threat");
+    assert!(threats.len() > 20, "the table of threats was read: {threats:?}");
+    let mut wrong = Vec::new();
+    for row in threats {
+        let [threat, _, tests] = row[..] else { panic!("a row has three cells: {row:?}") };
+        let named: Vec<_> = quoted(tests).collect();
+        let is_explained = tests.split_once(NO_TEST).is_some_and(|(_, why)| why.len() > 10);
+        if named.is_empty() && !is_explained {
+            wrong.push(format!("{threat}: neither a test nor why there is none"));
+        }
+        wrong.extend(named.into_iter().filter(|name| !is_test(name)).map(|name| format!("{threat}: no test {name}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
