@@ -10,7 +10,7 @@ use super::entry::{Content, Entry, ObjectKey};
 use super::kind::{AccessKind, Claim};
 use super::policy::Asked;
 use super::problem::Problem;
-use crate::api::{AccountKind, RiskyPolicy};
+use crate::api::{AccessStatus, AccountKind, RiskyPolicy};
 use crate::plan::Outcome;
 
 /// What one pass serves; the key of the queue.
@@ -94,6 +94,10 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
     let reaches = |service: &String| matches!(&group, Group::Target(key) if key.starts_with(service));
     let account = account.filter(|_| service.as_ref().is_ok_and(reaches));
     let claim = claim.ok();
+    let contradiction = claim.as_ref().filter(|_| holds).and_then(|claim| contradiction(status, claim));
+    // The rules were asked about what the spec names: by a status that somebody else wrote, nobody gets or loses more.
+    let account = account.filter(|key| contradiction.is_none() || key.account_kind() == AccountKind::CloudAccount);
+    let problem = contradiction.or(problem);
     let principal = match (&claim, &status.principal) {
         // What was recorded, for as long as something is held there.
         (_, Some(recorded)) if holds => recorded.clone(),
@@ -167,6 +171,19 @@ fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, P
 
 fn nameless() -> Problem {
     Problem::new(Outcome::InvalidSpec, "the object names no account")
+}
+
+/// A status that names somebody or something else than the spec, of which neither can be changed.
+fn contradiction<D>(status: &AccessStatus, claim: &Claim<D>) -> Option<Problem> {
+    let target = status.target.as_deref().and_then(|key| key.rsplit('/').next());
+    let named = [(target, &claim.target), (status.principal.as_deref(), &claim.principal)];
+    let (recorded, named) = named.into_iter().find(|(recorded, named)| recorded.is_some_and(|it| it != *named))?;
+    let recorded = recorded.unwrap_or_default();
+    let message = format!(
+        "its status says that access was granted on or to {recorded}, and its spec names {named}: restore the status of this \
+         object as the operator wrote it"
+    );
+    Some(Problem::new(Outcome::InvalidSpec, message))
 }
 
 fn moved(recorded: &str, current: &str) -> Problem {

@@ -128,7 +128,9 @@ impl Runner {
     pub(crate) async fn no_secret_leaked(&self, metrics: String) -> Result<(), String> {
         let mut places = vec![("the metrics".to_owned(), metrics)];
         let beside = |kind| self.world.namespaces().into_iter().map(move |namespace| (kind, namespace));
-        for (kind, namespace) in self.everywhere().chain(beside("CloudAccount")).chain(beside("Event")) {
+        let of_cluster = [("ClusterCloudAccount", String::new()), ("Event", "default".to_owned())];
+        let all = self.everywhere().chain(beside("CloudAccount")).chain(beside("Event")).chain(of_cluster);
+        for (kind, namespace) in all {
             for object in self.api(kind, &namespace).list(&ListParams::default()).await.unwrap() {
                 places.push((format!("{kind} {:?}", object.metadata.name), serde_json::to_string(&object).unwrap()));
             }
