@@ -149,14 +149,15 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
-    /// Tells how many entries of the target's list nobody answers for.
+    /// Tells the accounts that see the target how many entries of its list nobody answers for.
     pub(super) fn count_unmanaged(&self, principals: &[Principal<K>], accounts: &BTreeSet<ObjectKey>) {
         let owned = |principal: &Principal<K>| -> Access {
             principal.members.iter().flat_map(|member| &member.entry.status().owned).cloned().collect()
         };
         let owners = principals.iter().map(|principal| (principal.name.as_str(), owned(principal)));
         if let (Some(target), Some(count)) = (self.target_key, self.observation.unmanaged(owners)) {
-            self.engine.unmanaged.set(target, count, accounts);
+            let sees = |account: &&ObjectKey| self.observation.client(account).is_some();
+            self.engine.unmanaged.set(target, count, &accounts.iter().filter(sees).cloned().collect());
         }
     }
 

@@ -51,13 +51,13 @@ impl<K: AccessKind> Told<'_, K> {
     /// What the cloud showed, if it could be read. Whoever may not ask is told nothing, and no longer what it was told before.
     fn observed(&self, index: usize) -> Option<Access> {
         let may_not_ask = self.planned.stands[index] == Stand::Ended(End::NotAllowed);
-        self.shown().map(|(access, _)| access).or_else(|| may_not_ask.then(Access::new))
+        self.shown_to(index).map(|(access, _)| access).or_else(|| may_not_ask.then(Access::new))
     }
 
     /// The principal holds the access now. What an object asks for is known only if it could be read; of one that nobody looks
     /// for any more, what was seen last stays.
     fn held(&self, index: usize, member: &Member<K>) -> ConditionStatus {
-        match self.shown().filter(|_| member.located.claim.is_some()) {
+        match self.shown_to(index).filter(|_| member.located.claim.is_some()) {
             Some((access, fixed)) => {
                 ConditionStatus::from(fixed || member.wanted().is_subset(&(&access - &self.planned.leaving)))
             }
@@ -104,6 +104,13 @@ impl<K: AccessKind> Told<'_, K> {
             (false, false) => format!("released: {name} no longer holds {} on {place} for it", words(owned)),
         };
         Rest { message, ..self.rest(claim, Access::new()) }
+    }
+
+    /// What the cloud shows a claim: what its own account sees. Whoever has another that sees nothing is not told by others.
+    pub(super) fn shown_to(&self, index: usize) -> Option<(Access, bool)> {
+        let account = self.principal.members[index].account()?;
+        self.observation.client(account)?;
+        self.shown()
     }
 
     /// What the cloud shows, and whether it cannot be changed.

@@ -159,7 +159,8 @@ impl<K: AccessKind> Told<'_, K> {
 
     /// What the principal holds all the same of what an ended claim asked for.
     fn still_held(&self, index: usize) -> String {
-        let shown = self.shown().map(|(shown, _)| &shown & &self.planned.states[index].wanted).unwrap_or_default();
+        let shown =
+            self.shown_to(index).map(|(shown, _)| &shown & &self.planned.states[index].wanted).unwrap_or_default();
         if shown.is_empty() {
             String::new()
         } else {
