@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AccessStatus, AccountRef};
 
-/// RFC 3339, with an offset.
-const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
+/// RFC 3339, with an offset of less than a day: the format `date-time` lets pass any, and what is no time cannot be decoded.
+const TIME: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 /// A time of a spec. The last days of the year 9999, which people write for "never", are later than any time there is.
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, jiff::Error> {
@@ -161,6 +162,19 @@ pub enum Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the schema lets pass must be read: whoever makes an object unreadable must not get around its end.
+    #[test]
+    fn every_time_that_the_schema_lets_pass_is_read() {
+        for date in ["0000-01-01", "0000-12-31", "2024-02-29", "9999-12-31"] {
+            for time in ["00:00:00", "23:59:59", "23:59:59.999999999"] {
+                for offset in ["Z", "+00:00", "-00:00", "+23:59", "-23:59"] {
+                    let text = format!("{date}T{time}{offset}");
+                    assert!(parse_time(&text).is_ok(), "{text}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_time_is_read_with_its_offset_and_the_end_of_all_years_is_never() {
