@@ -119,7 +119,14 @@ impl<K: AccessKind> Member<K> {
 
     /// Why it wants nothing at this time, if it does not.
     fn end(&self, now: Timestamp) -> Option<End> {
-        End::of(&*self.entry, now).or_else(|| self.located.objection.as_ref().map(|_| End::NotAllowed))
+        End::of(&*self.entry, now).or_else(|| self.objection().map(|_| End::NotAllowed))
+    }
+
+    /// Why the rules of its account do not allow what it asks for; or what it owns, if it would neither ask for that nor give
+    /// it up.
+    pub(crate) fn objection(&self) -> Option<&String> {
+        let stays = || self.entry.suspends() || self.entry.observes() || self.located.problem.is_some();
+        self.located.objection.as_ref().or_else(|| self.located.surplus.as_ref().filter(|_| stays()))
     }
 
     /// It wants nothing at this time, and nothing is left to do for it.

@@ -11,7 +11,7 @@ use super::kind::{AccessKind, Claim};
 use super::policy::Asked;
 use super::problem::Problem;
 use crate::api::{AccessStatus, AccountKind, RiskyPolicy};
-use crate::plan::Outcome;
+use crate::plan::{Access, Outcome};
 
 /// What one pass serves; the key of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,8 @@ pub(crate) struct Located<D> {
     pub(crate) problem: Option<Problem>,
     /// Why its account's rules do not allow what it asks for.
     pub(crate) objection: Option<String>,
+    /// Why they do not allow what it owns, if that is more than what it asks for.
+    pub(crate) surplus: Option<String>,
     /// Its account lets it leave access behind.
     pub(crate) may_retain: bool,
 }
@@ -66,20 +68,20 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
     let recorded = status.target.as_deref().filter(|_| holds);
     let claim = claim::<K>(entry);
     let account = entry.account();
-    let objection = objection::<K>(entry, claim.as_ref().ok(), account.as_ref(), accounts);
-    let may_retain = may_retain(claim.is_ok(), account.as_ref(), &objection);
+    let objections = objections::<K>(entry, claim.as_ref().ok(), account.as_ref(), accounts);
+    let may_retain = may_retain(claim.is_ok(), account.as_ref(), &objections);
     let realm = account.as_ref().map_or_else(|| Err(nameless()), |account| accounts.realm(account));
     let service = realm.as_ref().map(|realm| format!("{realm}/{}/", K::SERVICE));
 
     let current = match (&claim, &service) {
         (Err(problem), _) => Err(problem.clone()),
         (Ok(_), Err(problem)) => Err((*problem).clone()),
-        (Ok(claim), Ok(service)) => match &objection {
+        (Ok(claim), Ok(service)) => match &objections {
             Ok(_) => Ok(format!("{service}{}", claim.target)),
             Err(problem) => Err(problem.clone()),
         },
     };
-    let objection = objection.ok().flatten();
+    let Objections { wanted: objection, owned: surplus } = objections.unwrap_or_default();
     let alone = || Group::Alone(entry.uid.as_str().into());
     let at = |key: &str| Group::Target(key.into());
     let (group, problem) = match (recorded, current) {
@@ -104,50 +106,76 @@ pub(crate) fn locate<K: AccessKind>(entry: &Entry<K::Object>, accounts: &Account
         (Some(claim), _) => claim.principal.clone(),
         (None, recorded) => recorded.clone().unwrap_or_default(),
     };
-    Located { group, principal, claim, account, problem, objection, may_retain }
+    Located { group, principal, claim, account, problem, objection, surplus, may_retain }
 }
 
-/// Why an account's rules do not allow what an object asks for, if they do not; or why that is not known.
-fn objection<K: AccessKind>(
+/// Why an account's rules do not allow it, in words.
+#[derive(Default)]
+struct Objections {
+    /// What an object asks for.
+    wanted: Option<String>,
+    /// What it owns.
+    owned: Option<String>,
+}
+
+/// Why an account's rules do not allow what an object asks for and owns, if they do not; or why that is not known.
+fn objections<K: AccessKind>(
     entry: &Entry<K::Object>,
     claim: Option<&Claim<K::Details>>,
     account: Option<&ObjectKey>,
     accounts: &Accounts,
-) -> Result<Option<String>, Problem> {
-    let (Some(claim), Some(account)) = (claim, account) else { return Ok(None) };
-    let (policy, labels) = match accounts.permission(account, &entry.key.namespace)? {
-        Permission::Any => return Ok(None),
-        Permission::By(policy, labels) => (policy, labels),
+) -> Result<Objections, Problem> {
+    let Some(account) = account else { return Ok(Objections::default()) };
+    let (policy, labels) = match accounts.permission(account, &entry.key.namespace) {
+        Ok(Permission::By(policy, labels)) => (policy, labels),
+        Err(problem) if claim.is_some() => return Err(problem),
+        Ok(Permission::Any) | Err(_) => return Ok(Objections::default()),
     };
-    let validity = entry.validity();
+    let (validity, status) = (entry.validity(), entry.status());
     let begins = validity.from.map_or(entry.created_at(), |from| from.max(entry.created_at()));
-    let asked = Asked {
-        namespace: &entry.key.namespace,
-        labels: &labels,
-        kind: &K::Object::kind(&()),
-        target_is: K::TARGET,
-        target: &claim.target,
-        principal: &claim.principal,
-        access: &claim.wanted,
-        meaning: K::access,
-        policies: [(entry.adopts(), RiskyPolicy::Adopt), (entry.retains(), RiskyPolicy::Retain)]
-            .into_iter()
-            .filter_map(|(has, policy)| has.then_some(policy))
-            .collect(),
-        // Neither an edit of validFrom nor anything else makes access begin anew.
-        begins: entry.status().granted_at.map_or(begins, |granted| granted.min(begins)),
-        ends: validity.until,
+    let objection = |target: &str, principal: &str, access: &Access| {
+        policy.objection(&Asked {
+            namespace: &entry.key.namespace,
+            labels: &labels,
+            kind: &K::Object::kind(&()),
+            target_is: K::TARGET,
+            target,
+            principal,
+            access,
+            meaning: K::access,
+            policies: [(entry.adopts(), RiskyPolicy::Adopt), (entry.retains(), RiskyPolicy::Retain)]
+                .into_iter()
+                .filter_map(|(has, policy)| has.then_some(policy))
+                .collect(),
+            // Neither an edit of validFrom nor anything else makes access begin anew.
+            begins: status.granted_at.map_or(begins, |granted| granted.min(begins)),
+            ends: validity.until,
+        })
     };
-    Ok(policy.objection(&asked).map(|why| format!("{} does not allow this: {why}", account.account())))
+    let wanted = claim.and_then(|claim| objection(&claim.target, &claim.principal, &claim.wanted));
+    let owned: Access = status.owned.iter().cloned().collect();
+    // Of an object that cannot be read, what it owns is all that can be asked about.
+    let is_asked_for = claim.map_or(owned.is_empty(), |claim| owned.is_subset(&claim.wanted));
+    let owned = match (&status.target, &status.principal) {
+        (Some(target), Some(principal)) if wanted.is_none() && !is_asked_for => {
+            objection(target.rsplit_once('/').map_or(target, |(_, id)| id), principal, &owned)
+        }
+        _ => None,
+    };
+    let tell = |what: &str, why| format!("{} does not allow {what}: {why}", account.account());
+    Ok(Objections {
+        wanted: wanted.map(|why| tell("this", why)),
+        owned: owned.map(|why| tell("what was granted", why)),
+    })
 }
 
 /// An object may leave its access behind: not where rules decide that and cannot be asked, unless its account is gone, and
 /// with it every way to revoke.
-fn may_retain(is_readable: bool, account: Option<&ObjectKey>, objection: &Result<Option<String>, Problem>) -> bool {
+fn may_retain(is_readable: bool, account: Option<&ObjectKey>, objections: &Result<Objections, Problem>) -> bool {
     match account.map(ObjectKey::account_kind) {
         None | Some(AccountKind::CloudAccount) => true,
-        Some(AccountKind::ClusterCloudAccount) => match objection {
-            Ok(objection) => is_readable && objection.is_none(),
+        Some(AccountKind::ClusterCloudAccount) => match objections {
+            Ok(objections) => is_readable && objections.wanted.is_none() && objections.owned.is_none(),
             Err(problem) => problem.outcome == Outcome::AccountNotFound,
         },
     }

@@ -154,7 +154,7 @@ impl<K: AccessKind> Told<'_, K> {
 
     /// In words that tell nothing of what the principal holds: that is nobody's business who may not ask.
     pub(super) fn not_allowed(&self, index: usize) -> String {
-        self.principal.members[index].located.objection.clone().unwrap_or_default()
+        self.principal.members[index].objection().cloned().unwrap_or_default()
     }
 
     /// What the principal holds all the same of what an ended claim asked for.
