@@ -22,8 +22,12 @@ const VENDOR_DOMAINS: [Domain; 3] = [
     Domain { name: "aliyuncs.com", is_own: is_alibabas },
 ];
 
-const ALLOWED_BY_DEFAULT: &str = "allowed are https://<service>.<region>.myhuaweicloud.com (or .eu), \
-     https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists";
+const ALLOWED_BY_DEFAULT: &str = "allowed are https://<service>.<region>.myhuaweicloud.com (or .eu), with dli, dws, dayu or iam \
+     where that service is asked for, https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists";
+
+/// The services of Huawei's that the operator calls. Others answer with what customers put there
+/// (`obs.cn-north-4.myhuaweicloud.com/bucket/object`), and could show anybody any access list.
+const HUAWEI_SERVICES: [&str; 4] = ["dli", "dws", "dayu", "iam"];
 
 /// The areas that Alibaba's regions begin with.
 const ALIBABA_AREAS: [&str; 6] = ["ap", "cn", "eu", "me", "na", "us"];
@@ -123,14 +127,31 @@ impl AllowedEndpoints {
         Ok(Self { extra: extra.collect::<Result<_, _>>()? })
     }
 
-    /// Checks what an account object says.
+    /// Checks what an account object says of one service, by the first label of its hosts: of the vendors' own hosts, only those
+    /// of that service are accepted.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is not exactly an allowed origin.
+    pub fn check_for(&self, service: &str, url: &str) -> Result<Endpoint, EndpointError> {
+        let endpoint = self.check(url)?;
+        let label = endpoint.host.split('.').next().unwrap_or_default();
+        let is_of_service = label.strip_suffix("-vpc").unwrap_or(label) == service;
+        if is_of_service || self.lists(&endpoint) { Ok(endpoint) } else { Err(EndpointError::NotAllowed(shown(url))) }
+    }
+
+    fn lists(&self, endpoint: &Endpoint) -> bool {
+        self.extra.iter().any(|entry| entry.endpoint == *endpoint)
+    }
+
+    /// Checks that an endpoint is one of any service.
     ///
     /// # Errors
     ///
     /// Anything that is not exactly an allowed origin.
     pub fn check(&self, url: &str) -> Result<Endpoint, EndpointError> {
         let endpoint = parse(url)?;
-        if endpoint.is_vendors() || self.extra.iter().any(|entry| entry.endpoint == endpoint) {
+        if endpoint.is_vendors() || self.lists(&endpoint) {
             return Ok(endpoint);
         }
         Err(if endpoint.https { EndpointError::NotAllowed(shown(url)) } else { EndpointError::Unencrypted(shown(url)) })
@@ -186,12 +207,12 @@ pub(super) fn address_of(host: &str) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
-/// `service` or `service.region`: one label more, and it may be a customer's own host
+/// `service.region`, or `iam` for all regions: one label more, and it may be a customer's own host
 /// (`bucket.obs.cn-north-4.myhuaweicloud.com`).
 fn is_huaweis(labels: &str) -> bool {
     match labels.split_once('.') {
-        None => !labels.is_empty(),
-        Some((service, region)) => !service.is_empty() && is_huawei_region(region),
+        None => labels == "iam",
+        Some((service, region)) => HUAWEI_SERVICES.contains(&service) && is_huawei_region(region),
     }
 }
 

@@ -50,6 +50,10 @@ fn everything_else_is_refused() {
         "https://.myhuaweicloud.com",
         "https://bucket.obs.cn-north-4.myhuaweicloud.com",
         "https://bucket.obs.myhuaweicloud.com",
+        "https://obs.cn-north-4.myhuaweicloud.com",
+        "https://obs.myhuaweicloud.com",
+        "https://dli.myhuaweicloud.com",
+        "https://dli-vpc.cn-north-4.myhuaweicloud.com",
         "https://dli.cn-north-4.myhuaweicl\u{00f6}ud.com",
         "https://dli%2ecn-north-4.myhuaweicloud.com",
         "https:// dli.cn-north-4.myhuaweicloud.com",
@@ -77,6 +81,29 @@ fn everything_else_is_refused() {
         "",
     ] {
         assert!(!accepts(&[], url), "{url}");
+    }
+}
+
+#[test]
+fn a_service_is_asked_for_at_its_own_hosts_or_where_the_administrator_says() {
+    let list = allowed(&["anything.example"]).unwrap_or_default();
+    for (service, url) in [
+        ("dli", "https://dli.cn-north-4.myhuaweicloud.com"),
+        ("dayu", "https://dayu.eu-west-101.myhuaweicloud.eu"),
+        ("iam", "https://iam.myhuaweicloud.com"),
+        ("ehpc", "https://ehpc-vpc.cn-hangzhou.aliyuncs.com"),
+        ("dws", "https://anything.example"),
+    ] {
+        assert!(list.check_for(service, url).is_ok(), "{service} at {url}");
+    }
+    for (service, url) in [
+        ("dli", "https://dws.cn-north-4.myhuaweicloud.com"),
+        ("dli", "https://iam.myhuaweicloud.com"),
+        ("dws", "https://ehpc.cn-hangzhou.aliyuncs.com"),
+        ("ehpc", "https://dli.cn-north-4.myhuaweicloud.com"),
+        ("dli", "https://obs.cn-north-4.myhuaweicloud.com"),
+    ] {
+        assert!(list.check_for(service, url).is_err(), "{service} at {url}");
     }
 }
 
@@ -198,7 +225,7 @@ fn a_refusal_says_what_is_allowed_and_hides_a_password() {
     assert_eq!(
         refused("https://evil.com"),
         "`https://evil.com` is not an allowed endpoint: allowed are https://<service>.<region>.myhuaweicloud.com \
-         (or .eu), https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists"
+         (or .eu), with dli, dws, dayu or iam where that service is asked for, https://ehpc.<region>.aliyuncs.com (or ehpc-vpc) and what the operator's --allow-endpoint lists"
     );
     assert!(!refused("https://me:hunter2@evil.com").contains("hunter2"));
     assert!(refused("http://dli.cn-north-4.myhuaweicloud.com").contains("is not encrypted"));

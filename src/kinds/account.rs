@@ -48,8 +48,8 @@ impl Clouds {
         }
     }
 
-    fn checked(&self, endpoint: Option<&String>) -> Result<Option<Endpoint>, Problem> {
-        let checked = endpoint.map(|endpoint| self.allowed.check(endpoint)).transpose();
+    fn checked(&self, service: &str, endpoint: Option<&String>) -> Result<Option<Endpoint>, Problem> {
+        let checked = endpoint.map(|endpoint| self.allowed.check_for(service, endpoint)).transpose();
         checked.map_err(|error| not_ready(error.to_string()))
     }
 
@@ -72,10 +72,10 @@ impl Clouds {
             region: account.region.clone(),
             project_id: account.project_id.clone(),
             endpoints: huawei::Endpoints {
-                dli: self.checked(given.dli.as_ref())?,
-                dws: self.checked(given.dws.as_ref())?,
-                data_arts: self.checked(given.data_arts.as_ref())?,
-                iam: self.checked(given.iam.as_ref())?,
+                dli: self.checked("dli", given.dli.as_ref())?,
+                dws: self.checked("dws", given.dws.as_ref())?,
+                data_arts: self.checked("dayu", given.data_arts.as_ref())?,
+                iam: self.checked("iam", given.iam.as_ref())?,
             },
             credentials: secret.map_or_else(own, huawei_credentials)?,
             requests_per_second,
@@ -95,7 +95,7 @@ impl Clouds {
         };
         Ok(alibaba::Settings {
             region: account.region.clone(),
-            endpoint: self.checked(account.endpoint.as_ref())?,
+            endpoint: self.checked("ehpc", account.endpoint.as_ref())?,
             generation: match account.ehpc_api_version {
                 EhpcApiVersion::V2018 => alibaba::Generation::V2018,
                 EhpcApiVersion::V2024 => alibaba::Generation::V2024,
