@@ -115,11 +115,9 @@ fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_final
     }]);
     assert_eq!(policy["spec"]["matchConditions"], condition);
     assert_eq!(policy["spec"]["failurePolicy"], "Fail");
-    assert!(
-        policy["spec"]["validations"]
-            .to_string()
-            .contains(&format!("name != '{FINALIZER}' && !name.endsWith('{ACCOUNT_FINALIZER}')"))
-    );
+    assert!(policy["spec"]["validations"].to_string().contains(&format!(
+        "name != '{FINALIZER}' && name != '{ACCOUNT_FINALIZER}' && !name.endsWith('.{ACCOUNT_FINALIZER}')"
+    )));
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn forbidden() -> Vec<(Value, &'static str)> {
         (metadata("ownerReferences", Value::Null), "the operator may not change ownerReferences"),
         (metadata("finalizers", json!([OTHERS, "example.org/new"])), finalizers),
         (metadata("finalizers", json!([FINALIZER])), finalizers),
+        (metadata("finalizers", json!([OTHERS, "evilcloudaccess.dev/in-use"])), finalizers),
         (metadata("finalizers", Value::Null), finalizers),
         (
             json!({"metadata": {"finalizers": [OTHERS, FINALIZER]}, "spec": {"suspend": true}}),
