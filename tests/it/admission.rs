@@ -46,7 +46,7 @@ fn queue_grant() -> Case {
         plural: "queuegrants",
         spec: json!({
             "accountRef": {"kind": "CloudAccount", "name": "huawei"},
-            "queueName": "etl", "userName": "alice", "privileges": ["SUBMIT_JOB"]
+            "queueName": "etl", "userName": "alice", "privileges": ["SUBMIT_JOB"], "validUntil": "2999-01-01T00:00:00+23:59"
         }),
         edits: vec![
             ("/spec/privileges", json!(["FLY"]), "supported values: \"SUBMIT_JOB\""),
@@ -56,6 +56,7 @@ fn queue_grant() -> Case {
             ("/spec/userName", json!("bob"), "userName cannot be changed"),
         ],
         fresh: vec![
+            ("/spec/validUntil", json!("2999-01-01T00:00:00+99:00"), "should match"),
             ("/spec/queueName", json!("12345"), "must not start with an underscore nor consist of digits only"),
             ("/spec/queueName", json!("_etl"), "must not start with an underscore nor consist of digits only"),
             ("/spec/queueName", json!("a/../b"), "should match '^[A-Za-z0-9_]+$'"),
