@@ -289,9 +289,12 @@ impl<K: AccessKind> Engine<K> {
     }
 
     /// How long until targets of these accounts are looked at again when nothing happens. Spread by a tenth, so that
-    /// targets do not stay in step.
+    /// targets do not stay in step. Beside a ClusterCloudAccount, accounts of namespaces have no say in how often that is
+    /// used: whoever writes one needs no credentials for it.
     fn drift_interval(&self, accounts: &BTreeSet<ObjectKey>) -> Duration {
-        let own = accounts.iter().filter_map(|account| self.accounts.drift_interval(account)).min();
+        let is_of_cluster = |account: &ObjectKey| account.account_kind() == AccountKind::ClusterCloudAccount;
+        let has_say = |account: &&ObjectKey| is_of_cluster(account) || !accounts.iter().any(is_of_cluster);
+        let own = accounts.iter().filter(has_say).filter_map(|account| self.accounts.drift_interval(account)).min();
         own.unwrap_or(self.settings.drift_interval).mul_f64(0.9 + 0.2 * (self.settings.random)())
     }
 

@@ -200,10 +200,13 @@ pub(crate) async fn observe<K: AccessKind>(
                 limited.extend(limits.map(|trouble| (account.clone(), trouble)));
                 match listing {
                     Listing::TargetGone => drop(gone.insert(account.clone())),
-                    Listing::Complete { rows, unknown } => {
+                    // The first list counts: those of ClusterCloudAccounts come before those of any namespace's own accounts,
+                    // which nobody has answered for.
+                    Listing::Complete { rows, unknown } if !observation.is_known() => {
                         observation.seen = Seen::Rows(Rows::new(rows));
                         observation.unknown = unknown;
                     }
+                    Listing::Complete { .. } => {}
                 }
                 observation.clients.insert(account, client);
             }
@@ -237,5 +240,17 @@ fn settle_gone<K: AccessKind>(observation: &mut Observation<K>, gone: BTreeSet<O
         );
         let problem = Problem::new(Outcome::TargetNotFound, message);
         observation.troubles.insert(account, problem.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_a_cluster_account_comes_before_those_of_namespaces() {
+        let key = |namespace: &str, name: &str| ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        let keys = BTreeSet::from([key("a", "a"), key("", "zz"), key("0", "a")]);
+        assert_eq!(keys.first(), Some(&key("", "zz")));
     }
 }
