@@ -44,9 +44,19 @@ pub async fn admin(environment: &Path) -> Client {
 
 /// A client that may do what this one may, such as `operator`.
 pub async fn client_of(persona: &str, environment: &Path) -> Client {
+    Client::try_from(config_of(persona, environment).await).unwrap()
+}
+
+/// A client that may do what this user may.
+pub async fn client_as(user: &str, environment: &Path) -> Client {
+    let mut config = config_of("admin", environment).await;
+    config.auth_info.impersonate = Some(user.to_owned());
+    Client::try_from(config).unwrap()
+}
+
+async fn config_of(persona: &str, environment: &Path) -> kube::Config {
     let kubeconfig = environment.join(format!("{persona}.kubeconfig"));
     let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
     let options = kube::config::KubeConfigOptions::default();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-    Client::try_from(config).unwrap()
+    kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()
 }

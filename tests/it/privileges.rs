@@ -79,7 +79,10 @@ pub fn refusals(log: &str) -> BTreeSet<String> {
         let (verb, _) = what.split_once(" resource \"")?;
         (!verb.contains(' ')).then(|| format!("cannot {what}\" in API group \"{group}\""))
     });
-    let denied = log.split("' denied request: ").skip(1).map(|rest| rest.chars().take(80).collect());
+    let denied = log.split("' denied request: ").skip(1).map(|rest| match rest.split_once(": the finalizer") {
+        Some((cannot, _)) if cannot.starts_with("cannot release resource") => cannot.to_owned(),
+        _ => rest.chars().take(80).collect(),
+    });
     lacking.chain(denied).collect()
 }
 
