@@ -17,7 +17,7 @@ use super::account_objects::accounts_like;
 use super::accounts::{Accounts, Standing};
 use super::entry::ObjectKey;
 use super::reaction::Trouble;
-use super::status::progress;
+use super::status::{fit, progress};
 use super::tasks::{AccountUse, Counts};
 use super::unmanaged::Unmanaged;
 use super::{Context, Settings};
@@ -259,7 +259,7 @@ fn conditions(
         type_,
         status,
         reason: reason.to_owned(),
-        message: message.clone(),
+        message: fit(&message),
         last_transition_time: before
             .condition(type_)
             .filter(|condition| condition.status == status)

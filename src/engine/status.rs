@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use crate::api::{AccessStatus, Condition, ConditionStatus, ConditionType};
 use crate::plan::{Access, Class, Outcome};
 
+/// A message has fewer characters than the 2048 that schemas allow.
+const MOST_CHARACTERS: usize = 2000;
+
 /// How a claim rests, as its status is to say it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rest {
@@ -50,7 +53,7 @@ pub(crate) fn next(
         type_,
         status,
         reason: rest.outcome.reason().to_owned(),
-        message: rest.message.clone(),
+        message: fit(&rest.message),
         last_transition_time: before
             .condition(type_)
             .filter(|condition| condition.status == status)
@@ -65,7 +68,7 @@ pub(crate) fn next(
         principal: rest.principal.clone(),
         observed: rest.observed.as_ref().map_or_else(|| before.observed.clone(), sorted),
         owned: sorted(&rest.owned),
-        plan: rest.plan.clone(),
+        plan: rest.plan.iter().map(|line| fit(line)).collect(),
         granted_at: before.granted_at.or_else(|| (!rest.owned.is_empty()).then_some(now)),
         expired_at: rest.expired_at,
         last_handled_reconcile_at: rest.handled.clone(),
@@ -73,6 +76,11 @@ pub(crate) fn next(
         last_request_id: rest.request_id.clone(),
     };
     (status, stalls_at)
+}
+
+/// As the API server takes a message: a NUL in it, or too much of it, and it would refuse the whole status again and again.
+pub(crate) fn fit(message: &str) -> String {
+    message.chars().filter(|char| !char.is_control()).take(MOST_CHARACTERS).collect()
 }
 
 /// The two say the same, but for the id of the request that failed: not worth a write at every retry.
@@ -146,6 +154,15 @@ mod tests {
 
     fn types(status: &AccessStatus) -> Vec<(ConditionType, ConditionStatus)> {
         status.conditions.iter().map(|condition| (condition.type_, condition.status)).collect()
+    }
+
+    #[test]
+    fn a_message_is_what_schemas_take() {
+        let long = Rest { message: "é".repeat(5000), plan: vec!["a\0b".to_owned()], ..rest(Outcome::Granted) };
+        let (status, _) = next(&AccessStatus::default(), &long, 1, at(0), TEN);
+        assert!(status.conditions.iter().all(|condition| condition.message.chars().count() == MOST_CHARACTERS));
+        assert_eq!(status.plan, ["ab"]);
+        assert_eq!(fit("one\u{0} line\r\n"), "one line");
     }
 
     #[test]
