@@ -30,7 +30,7 @@ const GATHERING: Duration = Duration::from_secs(5);
 
 /// How often is looked at least whether the Secret of an account is another one, unless Secrets are believed for longer; and how
 /// old what is known of it may be then. Together less than a minute.
-const CHECKED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+const CHECKED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 
 /// And for so long when an account itself has changed: somebody may be waiting for it.
 const SOON: Duration = Duration::from_millis(500);
