@@ -75,11 +75,10 @@ impl<K: AccessKind> Told<'_, K> {
         let is_set = |supply: &&Supply| self.planned.last_set.as_ref().is_some_and(|last| last.is_surely(supply));
         let set = member.supply.as_ref().filter(is_set);
         match &self.planned.plan.verdicts[index] {
-            Verdict::Conflict { .. } | Verdict::Ended => None,
+            Verdict::Conflict { .. } | Verdict::Occupied | Verdict::Ended => None,
             Verdict::Granted
             | Verdict::AlreadyHeld
             | Verdict::Progressing
-            | Verdict::Occupied
             | Verdict::Frozen
             | Verdict::Ending
             | Verdict::TargetGone
