@@ -157,11 +157,13 @@ impl Accounts {
     /// What the watch shows of an account object; `None` when it is gone, and with it its credentials. Returns whether
     /// that is news.
     pub(crate) fn set(&self, key: &ObjectKey, account: Option<Known>) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // One lock at a time: a thread that held this one and waited for the connections would stop one that does the reverse.
         let Some(account) = account else {
+            let was_known = self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(key).is_some();
             self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            return known.remove(key).is_some();
+            return was_known;
         };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.insert(key.clone(), account.clone());
         before.is_none_or(|before| !before.asks_the_same_as(&account))
     }
@@ -340,6 +342,7 @@ impl Accounts {
             Some(secret) => self.secrets.get(&secret, age, &key.account()).await.map(Some),
             None => Ok(None),
         };
+        let ending = self.ending(key);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let last_good = connections.get(key).filter(|last| last.version.starts_with(&format!("{version} "))).cloned();
         if let (Some(last), Err(problem)) = (last_good, &secret)
@@ -361,7 +364,7 @@ impl Accounts {
             Ok(connection) => connections.insert(key.clone(), connection.clone()),
             Err(_) => connections.remove(key),
         };
-        connection.map(|connection| (connection, self.ending(key)))
+        connection.map(|connection| (connection, ending))
     }
 
     /// The cloud refused the account's credentials: its Secret is read again before the next call.
