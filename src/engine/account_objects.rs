@@ -19,14 +19,10 @@ pub(crate) type AnyAccount = Object<CloudAccountSpec, CloudAccountStatus>;
 
 /// Where accounts like this one are; its name is the key's.
 pub(crate) fn accounts_like(client: &Client, key: &ObjectKey) -> Api<AnyAccount> {
+    let resource = resource_of(key);
     match key.account_kind() {
-        AccountKind::CloudAccount => {
-            let resource = ApiResource::erase::<CloudAccount>(&());
-            Api::namespaced_with(client.clone(), &key.namespace, &resource)
-        }
-        AccountKind::ClusterCloudAccount => {
-            Api::all_with(client.clone(), &ApiResource::erase::<ClusterCloudAccount>(&()))
-        }
+        AccountKind::CloudAccount => Api::namespaced_with(client.clone(), &key.namespace, &resource),
+        AccountKind::ClusterCloudAccount => Api::all_with(client.clone(), &resource),
     }
 }
 

@@ -28,12 +28,12 @@ use crate::plan::Outcome;
 /// What changes is gathered for so long, so that much of it costs one write to its account.
 const GATHERING: Duration = Duration::from_secs(5);
 
+/// And for so long when an account itself has changed: somebody may be waiting for it.
+const SOON: Duration = Duration::from_millis(500);
+
 /// How often is looked at least whether the Secret of an account is another one, unless Secrets are believed for longer; and how
 /// old what is known of it may be then. Together less than a minute.
 const CHECKED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
-
-/// And for so long when an account itself has changed: somebody may be waiting for it.
-const SOON: Duration = Duration::from_millis(500);
 
 /// What is known of accounts beyond their objects.
 #[derive(Default)]
