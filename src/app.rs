@@ -199,7 +199,7 @@ fn settings(options: &RunOptions, own_namespace: String) -> Settings {
         call_timeout: Duration::from_secs(30),
         pass_timeout: Duration::from_mins(10),
         retry_after_refusal: Duration::from_secs(10),
-        concurrent_passes: 64,
+        concurrent_passes: 256,
         grace: Duration::from_secs(25),
         random: rand::random::<f64>,
     }

@@ -70,6 +70,17 @@ pub use transport::{HttpTransport, Transport, TransportError};
 /// No write can reach a cloud later than this after it was asked for, whatever it waited for on the way.
 pub const IN_FLIGHT: Duration = Duration::from_mins(1);
 
+/// How urgent a call is. The most urgent comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// Access is taken away.
+    Revocation,
+    /// Access is granted or changed: somebody waits for it.
+    Change,
+    /// Nothing is asked for; somebody else may have changed something.
+    Look,
+}
+
 /// Whose cloud it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {

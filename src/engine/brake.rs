@@ -109,7 +109,7 @@ impl Brake {
 impl<K: AccessKind> Pass<'_, K> {
     /// What of these writes goes now. What is held back is left out of them, and remembered.
     pub(crate) async fn brake(
-        &mut self,
+        &self,
         mut writes: Vec<Write<K::Details>>,
         principals: &[Principal<K>],
     ) -> Vec<Write<K::Details>> {

@@ -44,7 +44,7 @@ impl<D> Write<D> {
 
 impl<K: AccessKind> Pass<'_, K> {
     /// Writes what is planned for these principals, where nothing speaks against it.
-    pub(crate) async fn changes(&mut self, principals: &mut [Principal<K>]) {
+    pub(crate) async fn changes(&self, principals: &mut [Principal<K>]) {
         self.fence(principals).await;
         let mut writes = Vec::new();
         for (at, principal) in principals.iter().enumerate() {
@@ -70,7 +70,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// What to write for a principal now, if anything.
-    fn write_for(&mut self, at: usize, principal: &Principal<K>) -> Option<Write<K::Details>> {
+    fn write_for(&self, at: usize, principal: &Principal<K>) -> Option<Write<K::Details>> {
         let planned = self.plan(principal);
         let change = planned.plan.change.as_ref()?;
         if principal.members.iter().any(|member| member.stale) {
@@ -130,7 +130,7 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
     /// be older than their deletion.
-    async fn fence(&mut self, principals: &mut [Principal<K>]) {
+    async fn fence(&self, principals: &mut [Principal<K>]) {
         let mut unfenced = Vec::new();
         for (at, principal) in principals.iter().enumerate() {
             let planned = self.plan(principal);
@@ -171,7 +171,7 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
-    async fn write(&mut self, account: &ObjectKey, writes: Vec<Write<K::Details>>, principals: &mut [Principal<K>]) {
+    async fn write(&self, account: &ObjectKey, writes: Vec<Write<K::Details>>, principals: &mut [Principal<K>]) {
         let Some(client) = self.observation.client(account).cloned() else {
             return;
         };

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::join;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -12,22 +14,16 @@ use super::entry::{ObjectKey, Reading};
 use super::gather::{Principal, accounts_of, gather, named_by, refuse_alike};
 use super::group::Group;
 use super::kind::AccessKind;
-use super::memory::NextLook;
-use super::observe::Observation;
 use super::pass::{Pass, UNREAD_WAIT};
 use super::standing::End;
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
-/// enough that results are not held up.
-const ROUND: usize = 256;
+/// enough that results are not held up. Whole batches of every service.
+const ROUND: usize = 300;
 
-/// A pass stops writing when its writes have taken this long and [`LISTS_WORTH`] times as long as its list: what was
-/// listed would be old, and who came meanwhile would wait.
-const WRITING_TIME: Duration = Duration::from_secs(5);
-const LISTS_WORTH: u32 = 4;
-
-/// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more.
-pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
+/// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more. While it only looks,
+/// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
+pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry: &Notify) -> Option<Instant> {
     read_undecodable(engine, group).await;
     if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
@@ -35,81 +31,121 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Opt
     }
     let mut remaining: VecDeque<_> = gather(engine, group).await.into();
     if remaining.is_empty() {
-        engine.forget_idle();
-        if let Group::Target(key) = group {
-            engine.unmanaged.forget(key);
-            let mut holding = engine.accounts.holding(key);
-            holding.retain(|account| engine.accounts.sees_all_of(account));
-            if !engine.brake.forget(&holding, key, engine.clock.now()).await {
-                return Some(Instant::now() + engine.settings.retry_after_refusal);
-            }
-        }
-        return None;
+        return leave(engine, group).await;
     }
     let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
-    let (target_key, target) = match group {
-        Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
-        Group::Alone(_) => (None, ""),
-    };
-    let mut pass = Pass {
-        engine,
-        group,
-        target_key,
-        target,
-        observation: Observation::nothing(),
-        names: remaining.iter().map(|principal| principal.name.clone()).collect(),
-        memory: engine.memory_of(group),
-        sure: Instant::now() >= engine.sure_from,
-        may_adopt: !engine.store.has_unplaced(),
-        failed_looks: 0,
-        failed_before: 0,
-        look: NextLook::at_latest(Instant::now(), engine.drift_interval(&accounts)),
-    };
+    let mut pass = Pass::new(engine, group, remaining.make_contiguous(), &accounts);
     pass.wait_for_reading(remaining.make_contiguous());
-    let failed_before = pass.memory().failed_looks;
-    pass.failed_before = failed_before;
-    let served = remaining.iter().map(|principal| principal.name.as_str()).collect();
-    pass.memory().keep_only(&served, Instant::now());
     pass.try_again_what_is_asked_for(remaining.make_contiguous()).await;
     let started = Instant::now();
     let clock = engine.clock.now();
     let named = named_by(remaining.make_contiguous(), clock);
     let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
     if remaining.iter().all(rests) {
-        if let Some(key) = target_key {
+        if let Some(key) = pass.target_key {
             engine.unmanaged.forget(key);
         }
     } else {
-        pass.look_at_target(&accounts, named).await;
+        tokio::select! {
+            biased;
+            () = hurry.notified() => return Some(Instant::now()),
+            () = pass.look_at_target(&accounts, named) => {}
+        }
     }
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let budget = WRITING_TIME.max(started.elapsed() * LISTS_WORTH);
-    let served = rounds(&mut pass, remaining, budget).await;
-    conclude(&mut pass, served, &accounts).await;
-    Some(pass.look.when(Instant::now()))
+    let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
+    Some(if is_cut { Instant::now() } else { pass.look.when(Instant::now()) })
 }
 
-/// All rounds of a pass. Returns every principal as it was left.
-async fn rounds<K: AccessKind>(
+/// Nobody belongs to a group any more. Returns when to try again what could not be forgotten.
+async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Instant> {
+    engine.forget_idle();
+    let Group::Target(key) = group else { return None };
+    engine.unmanaged.forget(key);
+    let mut holding = engine.accounts.holding(key);
+    holding.retain(|account| engine.accounts.sees_all_of(account));
+    let forgotten = engine.brake.forget(&holding, key, engine.clock.now()).await;
+    (!forgotten).then(|| Instant::now() + engine.settings.retry_after_refusal)
+}
+
+/// Serves the principals of a pass, beginning with those that the last one had no time for. Returns whether this one had none
+/// for some, either.
+async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
-    budget: Duration,
+    accounts: &BTreeSet<ObjectKey>,
+    listed_in: Duration,
+) -> bool {
+    let now = pass.engine.clock.now();
+    let unserved = std::mem::take(&mut pass.memory().unserved);
+    let goes_first = |principal: &Principal<K>| principal.is_given_up(now) || unserved.contains(&principal.name);
+    remaining.make_contiguous().sort_by_key(|principal| !goes_first(principal));
+    let time = WritingTime::after(listed_in, !unserved.is_empty());
+    let mut served = rounds(pass, &mut remaining, time).await;
+    let is_cut = !remaining.is_empty();
+    pass.memory().unserved = remaining.iter().map(|principal| principal.name.clone()).collect();
+    served.extend(remaining);
+    conclude(pass, served, accounts).await;
+    is_cut
+}
+
+/// The rounds of a pass, as long as there is time. While one writes to the cloud, the Kubernetes steps of the next are carried
+/// out. Returns the principals that were served, as they were left.
+async fn rounds<K: AccessKind>(
+    pass: &Pass<'_, K>,
+    remaining: &mut VecDeque<Principal<K>>,
+    mut time: WritingTime,
 ) -> Vec<Principal<K>> {
-    let writing_since = Instant::now();
     let mut served = Vec::new();
     let mut ended = ended_claims(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
-        let may_write = writing_since.elapsed() < budget;
-        if !may_write {
+        // What was not listed does not get old.
+        if pass.observation.is_known() && time.is_up() {
             debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
-            pass.look.again();
+            break;
         }
-        let mut round: Vec<_> = remaining.drain(..remaining.len().min(ROUND)).collect();
-        pass.round(&mut round, may_write).await;
+        let mut round = next_round(remaining);
+        let mut following = next_round(remaining);
+        let (wrote, ()) = join!(pass.round(&mut round), pass.steps(&mut following));
+        time.spent += wrote;
         served.append(&mut round);
-        take_in_ended(pass, &mut remaining, &mut served, &mut ended).await;
+        following.into_iter().rev().for_each(|principal| remaining.push_front(principal));
+        take_in_ended(pass, remaining, &mut served, &mut ended).await;
     }
     served
+}
+
+fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>) -> Vec<Principal<K>> {
+    remaining.drain(..remaining.len().min(ROUND)).collect()
+}
+
+/// How long a pass goes on writing: what was listed gets old, and who came meanwhile waits.
+struct WritingTime {
+    limit: Duration,
+    since: Instant,
+    /// Spent on writes to the cloud.
+    spent: Duration,
+}
+
+impl WritingTime {
+    /// Writes may take so long: a moment at first, so that there are results soon; after a pass that was cut short, longer,
+    /// so that lists are few.
+    const FIRST: Duration = Duration::from_millis(500);
+    const LATER: Duration = Duration::from_secs(5);
+    /// And so many times as long as the list took.
+    const LISTS_WORTH: u32 = 4;
+    /// The pass as a whole may take so many times as long as its writes: the list is no better for a slow API server.
+    const STEPS_WORTH: u32 = 4;
+
+    fn after(listed_in: Duration, was_cut: bool) -> Self {
+        let least = if was_cut { Self::LATER } else { Self::FIRST };
+        let limit = least.max(listed_in * Self::LISTS_WORTH);
+        Self { limit, since: Instant::now(), spent: Duration::ZERO }
+    }
+
+    fn is_up(&self) -> bool {
+        self.spent >= self.limit || self.since.elapsed() >= self.limit * Self::STEPS_WORTH
+    }
 }
 
 /// The claims that have ended by now, by uid.

@@ -8,8 +8,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use serde_json::Value;
 
-use super::standing::Validity;
-use crate::api::{AccessObject, AccessStatus, AccountKind, AccountRef, FINALIZER, REQUESTED_AT, parse_time};
+use super::standing::{End, Validity};
+use crate::api::{
+    AccessObject, AccessStatus, AccountKind, AccountRef, ConditionType, FINALIZER, REQUESTED_AT, parse_time,
+};
+use crate::clouds::Urgency;
 
 /// The namespace and name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -266,6 +269,20 @@ impl<O: AccessObject> Entry<O> {
     /// Somebody asks for a look now, and got none yet.
     pub(crate) fn is_requested(&self) -> bool {
         self.requested_at.is_some() && self.requested_at != self.status().last_handled_reconcile_at
+    }
+
+    /// How urgent it is to look at its target for it.
+    pub(crate) fn urgency(&self, now: Timestamp) -> Urgency {
+        let status = self.status();
+        let may_own = self.has_finalizer() || !status.owned.is_empty();
+        let waits = || status.condition(ConditionType::Reconciling).is_some();
+        if may_own && End::of(self, now).is_some() {
+            Urgency::Revocation
+        } else if status.observed_generation != Some(self.generation) || self.is_requested() || waits() {
+            Urgency::Change
+        } else {
+            Urgency::Look
+        }
     }
 
     /// It could not be revoked without this account, as far as that is known.

@@ -1,6 +1,7 @@
 //! What the engine remembers of a target between passes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -36,6 +37,10 @@ pub(crate) struct TargetMemory {
     pub(crate) tells_case: bool,
     /// When the first change failed: pauses are counted from then.
     begun: Option<Instant>,
+    /// Until then no pass begins, but one that takes access away.
+    pub(crate) rests_until: Option<Instant>,
+    /// The principals that the last pass had no time for: the next one goes on with them.
+    pub(crate) unserved: BTreeSet<String>,
 }
 
 /// Whoever asks for looks has what failed for a principal tried again only so often.
@@ -209,32 +214,24 @@ impl TargetMemory {
 }
 
 /// When to look again: the soonest of what was asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NextLook {
-    at: Instant,
-    /// Work was left undone for lack of time alone.
-    again: bool,
-}
+#[derive(Debug)]
+pub(crate) struct NextLook(Mutex<Instant>);
 
 /// Whatever is waited for, a target is not looked at again at once: only an event, or work left undone, does that.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 impl NextLook {
     pub(crate) fn at_latest(now: Instant, wait: Duration) -> Self {
-        Self { at: now + wait, again: false }
+        Self(Mutex::new(now + wait))
     }
 
-    pub(crate) fn at(&mut self, when: Option<Instant>) {
-        self.at = when.map_or(self.at, |when| self.at.min(when));
-    }
-
-    /// Work was left undone for lack of time.
-    pub(crate) fn again(&mut self) {
-        self.again = true;
+    pub(crate) fn at(&self, when: Option<Instant>) {
+        let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *at = when.map_or(*at, |when| when.min(*at));
     }
 
     pub(crate) fn when(self, now: Instant) -> Instant {
-        if self.again { now } else { self.at.max(now + SHORTEST_WAIT) }
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).max(now + SHORTEST_WAIT)
     }
 }
 

@@ -44,6 +44,7 @@ mod policy;
 mod problem;
 mod queue;
 mod reaction;
+mod ready;
 mod report;
 mod secrets;
 mod standing;
@@ -78,6 +79,7 @@ pub use tasks::{AccountUse, KindTasks, Task, kind_tasks, watch_accounts};
 
 use crate::api::AccountKind;
 use crate::clock::Clock;
+use crate::clouds::Urgency;
 use crate::metrics::Metrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
@@ -221,10 +223,38 @@ impl<K: AccessKind> Engine<K> {
     /// Looks at groups after so long at the latest.
     fn schedule_in(&self, wait: Duration, groups: BTreeSet<Group>) {
         let run_at = Instant::now() + wait;
-        for message in groups {
-            // Fails only when the queue has stopped, and then nothing is to be looked at any more.
-            drop(self.requests.send(ScheduleRequest { message, run_at }));
+        for group in groups {
+            self.schedule_at(run_at, group);
         }
+    }
+
+    /// Looks at a group then at the latest.
+    fn schedule_at(&self, run_at: Instant, message: Group) {
+        // Fails only when the queue has stopped, and then nothing is to be looked at any more.
+        drop(self.requests.send(ScheduleRequest { message, run_at }));
+    }
+
+    /// How urgent the next pass of a group is: as its most urgent object.
+    fn urgency(&self, group: &Group) -> Urgency {
+        let now = self.clock.now();
+        self.store.group(group).iter().map(|entry| entry.urgency(now)).min().unwrap_or(Urgency::Look)
+    }
+
+    /// A pass has ended, and says when to look at the group next. One that goes on at once was cut short; after any other one
+    /// the target rests for as long as it took, so that a stream of events costs it no more than half of the time.
+    fn rest(&self, group: &Group, started: Instant, next: Option<Instant>) {
+        let now = Instant::now();
+        let until = next.filter(|next| *next > now).map(|_| now + (now - started));
+        if next.is_some() {
+            self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rests_until = until;
+        }
+    }
+
+    /// Until when a target rests.
+    fn rests_until(&self, group: &Group) -> Option<Instant> {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = memories.get(group)?.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.rests_until.filter(|until| *until > Instant::now())
     }
 
     /// Looks at all whose access begins or ends at some time when somebody has set the clock: what was waited for may have

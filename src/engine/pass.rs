@@ -54,6 +54,41 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     pub(crate) look: NextLook,
 }
 
+impl<'a, K: AccessKind> Pass<'a, K> {
+    /// A pass on a group with these principals, before the look at its target.
+    pub(super) fn new(
+        engine: &'a Engine<K>,
+        group: &'a Group,
+        principals: &[Principal<K>],
+        accounts: &BTreeSet<ObjectKey>,
+    ) -> Self {
+        let (target_key, target) = match group {
+            Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
+            Group::Alone(_) => (None, ""),
+        };
+        let pass = Self {
+            engine,
+            group,
+            target_key,
+            target,
+            observation: Observation::nothing(),
+            names: principals.iter().map(|principal| principal.name.clone()).collect(),
+            memory: engine.memory_of(group),
+            sure: Instant::now() >= engine.sure_from,
+            may_adopt: !engine.store.has_unplaced(),
+            failed_looks: 0,
+            failed_before: 0,
+            look: NextLook::at_latest(Instant::now(), engine.drift_interval(accounts)),
+        };
+        let failed_before = {
+            let mut memory = pass.memory();
+            memory.keep_only(&pass.names.iter().map(String::as_str).collect(), Instant::now());
+            memory.failed_looks
+        };
+        Self { failed_before, ..pass }
+    }
+}
+
 impl<K: AccessKind> Pass<'_, K> {
     pub(crate) fn memory(&self) -> MutexGuard<'_, TargetMemory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
@@ -108,13 +143,17 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
-    /// Steps, changes and reports of some principals. Those written to are reported after the next list.
-    pub(super) async fn round(&mut self, principals: &mut [Principal<K>], may_write: bool) {
+    /// Steps, changes and reports of some principals. Those written to are reported after the next list. Returns how long the
+    /// changes took.
+    pub(super) async fn round(&self, principals: &mut [Principal<K>]) -> Duration {
         self.steps(principals).await;
-        if may_write && self.observation.is_known() {
+        let started = Instant::now();
+        if self.observation.is_known() {
             self.changes(principals).await;
         }
+        let wrote = started.elapsed();
         self.report(principals, |principal| !principal.written).await;
+        wrote
     }
 
     /// Who asks for a look now has what failed tried again, with the credentials as they are.
@@ -139,7 +178,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Schedules another try to read what could not be decoded. Others wait for the first tries, nobody for the later ones.
-    pub(super) fn wait_for_reading(&mut self, principals: &[Principal<K>]) {
+    pub(super) fn wait_for_reading(&self, principals: &[Principal<K>]) {
         let entries = || principals.iter().flat_map(|principal| &principal.members).map(|member| &member.entry);
         let now = Instant::now();
         if entries().any(|entry| entry.is_unread()) {
@@ -177,7 +216,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Schedules what time alone will bring.
-    pub(super) fn wait_for(&mut self, principals: &[Principal<K>]) {
+    pub(super) fn wait_for(&self, principals: &[Principal<K>]) {
         let (now, clock) = (Instant::now(), self.engine.clock.now());
         if self.observation.is_known() {
             for principal in principals {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 use kube::runtime::scheduler::{ScheduleRequest, scheduler};
-use tokio::sync::{mpsc, watch as signal};
+use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
@@ -16,6 +16,8 @@ use super::Engine;
 use super::course;
 use super::group::Group;
 use super::kind::AccessKind;
+use super::ready::Ready;
+use crate::clouds::Urgency;
 
 /// Runs passes until told to stop; then waits for the running ones, for a while.
 pub(crate) async fn run<K: AccessKind>(
@@ -25,27 +27,23 @@ pub(crate) async fn run<K: AccessKind>(
 ) {
     let requests = stream::unfold(requests, async |mut requests| requests.recv().await.map(|next| (next, requests)));
     let mut scheduler = pin!(scheduler(requests));
+    let mut ready = Ready::default();
     let mut passes = JoinSet::new();
-    let mut running: HashMap<Id, Group> = HashMap::new();
+    let mut groups: HashMap<Id, Group> = HashMap::new();
     loop {
-        let next = async {
-            if running.len() < engine.settings.concurrent_passes {
-                let idle = |group: &Group| may_run(group, running.values());
-                scheduler.as_mut().hold_unless(idle).next().await
-            } else {
-                scheduler.as_mut().hold().next().await
-            }
-        };
+        while ready.running() < engine.settings.concurrent_passes
+            && let Some((group, hurry)) = ready.next()
+        {
+            let pass = passes.spawn(one_pass(Arc::clone(&engine), group.clone(), hurry));
+            groups.insert(pass.id(), group);
+        }
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            Some(done) = passes.join_next_with_id() => {
-                finish(&engine, done, &mut running);
-            }
-            group = next => {
+            Some(done) = passes.join_next_with_id() => finish(&engine, done, &mut groups, &mut ready),
+            group = scheduler.next() => {
                 let Some(group) = group else { break };
-                let pass = passes.spawn(one_pass(Arc::clone(&engine), group.clone()));
-                running.insert(pass.id(), group);
+                due(&engine, group, &mut ready);
             }
         }
     }
@@ -55,46 +53,51 @@ pub(crate) async fn run<K: AccessKind>(
     }
 }
 
-/// Passes of one realm at once: a cloud that is slow, or asks to wait, holds up no other.
-const PASSES_PER_REALM: usize = 16;
-
-/// A group may run when it does not run already, and its realm leaves room.
-fn may_run<'a>(group: &Group, running: impl Iterator<Item = &'a Group>) -> bool {
-    let mut beside = 0;
-    for busy in running {
-        if busy == group {
-            return false;
-        }
-        beside += usize::from(busy.realm() == group.realm());
+/// A pass is due: now if access is to be taken away, else when its target has rested.
+fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
+    let urgency = engine.urgency(&group);
+    match engine.rests_until(&group) {
+        Some(run_at) if urgency > Urgency::Revocation => engine.schedule_at(run_at, group),
+        Some(_) | None => ready.add(group, urgency),
     }
-    beside < PASSES_PER_REALM || group.realm().is_none()
 }
 
-async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group) -> Option<Instant> {
-    let limit = engine.settings.pass_timeout;
-    timeout(limit, course::run(&engine, &group)).await.unwrap_or_else(|_| {
-        warn!(%group, ?limit, "a pass took too long and was given up");
-        Some(Instant::now() + engine.settings.retry_after_refusal)
-    })
+/// One pass. Returns when to look at the group again. Its target rests, unless the pass was given up.
+async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group, hurry: Arc<Notify>) -> Option<Instant> {
+    let (limit, started) = (engine.settings.pass_timeout, Instant::now());
+    match timeout(limit, course::run(&engine, &group, &hurry)).await {
+        Ok(next) => {
+            engine.rest(&group, started, next);
+            next
+        }
+        Err(_) => {
+            warn!(%group, ?limit, "a pass took too long and was given up");
+            Some(Instant::now() + engine.settings.retry_after_refusal)
+        }
+    }
 }
 
 fn finish<K: AccessKind>(
     engine: &Engine<K>,
     done: Result<(Id, Option<Instant>), JoinError>,
-    running: &mut HashMap<Id, Group>,
+    groups: &mut HashMap<Id, Group>,
+    ready: &mut Ready,
 ) {
     let (id, next) = match done {
         Ok(done) => done,
         Err(failure) => {
             let next = Instant::now() + engine.settings.retry_after_refusal;
             let id = failure.id();
-            if let Some(group) = running.get(&id) {
+            if let Some(group) = groups.get(&id) {
                 error!(%group, "a pass panicked; its target is looked at again later, the others go on");
             }
             (id, Some(next))
         }
     };
-    if let (Some(message), Some(run_at)) = (running.remove(&id), next) {
-        drop(engine.requests.send(ScheduleRequest { message, run_at }));
+    let Some(group) = groups.remove(&id) else { return };
+    if ready.finished(&group) {
+        due(engine, group, ready);
+    } else if let Some(run_at) = next {
+        engine.schedule_at(run_at, group);
     }
 }

@@ -45,7 +45,7 @@ enum Effect {
 
 impl<K: AccessKind> Pass<'_, K> {
     /// Carries out Kubernetes steps until the plans have none left.
-    pub(crate) async fn steps(&mut self, principals: &mut [Principal<K>]) {
+    pub(crate) async fn steps(&self, principals: &mut [Principal<K>]) {
         for _ in 0..MOST_ROUNDS {
             self.refresh(principals);
             let mut patches = Vec::new();
@@ -67,7 +67,7 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Before a claim counts as needing its account, the account is kept from vanishing. Where it cannot be, the claim waits.
-    async fn protect_accounts(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) -> Vec<Patch<K>> {
+    async fn protect_accounts(&self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) -> Vec<Patch<K>> {
         let begins = |patch: &Patch<K>| match &patch.effect {
             Effect::Finalizers(finalizers) => finalizers.iter().any(|name| name == FINALIZER),
             Effect::Status(_) => false,
@@ -104,22 +104,20 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Writes how each claim rests, where its status says otherwise.
-    pub(crate) async fn report(&mut self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
+    pub(crate) async fn report(&self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
         // Again where somebody else's label was first.
         for _ in 0..MOST_ROUNDS {
             self.refresh(principals);
             let mut patches = Vec::new();
-            let mut look = self.look;
             for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
                 let planned = self.plan(principal);
                 let told = self.told(principal, &planned);
                 for member in 0..principal.members.len() {
                     let (patch, stalls_at) = self.report_for(at, member, &told);
                     patches.extend(patch);
-                    look.at(stalls_at);
+                    self.look.at(stalls_at);
                 }
             }
-            self.look = look;
             if patches.is_empty() {
                 return;
             }
@@ -210,7 +208,7 @@ impl<K: AccessKind> Pass<'_, K> {
         unread && ready && unlisted && member.located.problem.is_none() && self.failed_looks < 2
     }
 
-    async fn send(&mut self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
+    async fn send(&self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
         let engine = self.engine;
         let answers = stream::iter(patches.into_iter().map(|patch| async move {
             let under_way = engine.store.patch(&patch.entry.key);
