@@ -1,6 +1,7 @@
-//! Developer commands: `cargo xtask demo | up | test | check | generate`.
+//! Developer commands: `cargo xtask demo | up | test | bench | check | generate`.
 #![expect(clippy::print_stderr, reason = "the last word of a failed command goes to standard error")]
 
+mod bench;
 mod check;
 mod control_plane;
 mod demo;
@@ -48,10 +49,35 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Measures the operator against a bare client, and writes docs/benchmarks.md.
+    Bench(BenchOptions),
     /// Formatting, lints, dependencies, generated files: what has to hold before a commit.
     Check,
     /// Writes the generated files: crds/.
     Generate,
+}
+
+/// What is measured.
+#[derive(clap::Args)]
+struct BenchOptions {
+    /// Only these scenarios, by the names that docs/benchmarks.md has; can be given several times.
+    #[arg(long)]
+    only: Vec<String>,
+    /// With so many objects, instead of 100,1000,10000.
+    #[arg(long, value_delimiter = ',')]
+    objects: Vec<usize>,
+    /// Only what says most, in about ten minutes: all kinds mixed, 1000 objects, the lower latency.
+    #[arg(long)]
+    quick: bool,
+}
+
+impl BenchOptions {
+    /// The same for the benchmark's own command line.
+    fn arguments(&self) -> Vec<String> {
+        let only = self.only.iter().map(|name| format!("--only={name}"));
+        let objects = self.objects.iter().map(|objects| format!("--objects={objects}"));
+        only.chain(objects).chain(self.quick.then(|| "--quick".to_owned())).collect()
+    }
 }
 
 fn main() -> ExitCode {
@@ -75,6 +101,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Demo => demo::demo(&places),
         Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
         Command::Test { arguments } => test::test(&places, arguments),
+        Command::Bench(options) => bench::bench(&places, &options.arguments()),
         Command::Check => check::check(&places),
         Command::Generate => generate::generate(&places),
     }

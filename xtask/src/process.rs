@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -107,6 +107,21 @@ impl Daemon {
                 None => watch.tick(what),
             }
             pause()?;
+        }
+    }
+
+    /// Waits for the program to end well, and prints meanwhile what it writes.
+    pub(crate) fn follow(mut self) -> Result<()> {
+        let mut log = File::open(&self.log).map_err(|error| cannot("read", &self.log, error))?;
+        loop {
+            // Looked at first: what it wrote last is printed, too.
+            let status = self.status()?;
+            io::copy(&mut log, &mut io::stdout()).map_err(|error| cannot("print", &self.log, error))?;
+            match status {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(self.ended(status)),
+                None => pause()?,
+            }
         }
     }
 

@@ -1,0 +1,123 @@
+//! The clouds as a bare client reaches them: the library's own clients, and nothing of the engine.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cloud_access_operator::clock::Clock;
+use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
+use cloud_access_operator::clouds::network::Network;
+use cloud_access_operator::clouds::{Account, HttpTransport, Keyring, alibaba, huawei};
+use cloud_access_operator::engine::{AccessKind, Change, Listing, Target};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::Result;
+use crate::kinds::PASSWORD;
+use crate::simulator::Simulator;
+use crate::workload::Item;
+
+/// One service, through one account.
+pub trait Cloud: Send + Sync {
+    /// Reads the complete list of a target; says how many rows it has.
+    fn list<'a>(&'a self, target: &'a str, named: BTreeSet<String>) -> BoxFuture<'a, Result<usize>>;
+
+    /// Gives the objects of one target what they ask for, or takes it away.
+    fn write<'a>(&'a self, target: &'a str, items: &'a [Item], grant: bool) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The client of a kind.
+pub struct Client<K: AccessKind>(K::Client);
+
+impl<K: AccessKind> Client<K> {
+    /// A client for the account.
+    pub fn boxed(account: &Account) -> Result<Box<dyn Cloud>> {
+        Ok(Box::new(Self(K::connect(account)?)))
+    }
+
+    fn change(item: &Item, grant: bool) -> Result<Change<K::Details>> {
+        let claim = K::claim(&serde_json::from_value(item.manifest())?)?;
+        let nothing = BTreeSet::new();
+        let (before, after) = if grant { (nothing, claim.wanted) } else { (claim.wanted, nothing) };
+        let secret = claim.secret.filter(|_| grant).map(|_| SecretString::from(PASSWORD));
+        let details = Some(claim.details).filter(|_| grant);
+        Ok(Change { principal: claim.principal, before, after, unseen: BTreeSet::new(), details, secret })
+    }
+}
+
+impl<K: AccessKind> Cloud for Client<K> {
+    fn list<'a>(&'a self, target: &'a str, named: BTreeSet<String>) -> BoxFuture<'a, Result<usize>> {
+        async move {
+            match K::list(&self.0, &Target { id: target, named }).await? {
+                Listing::Complete { rows, .. } => Ok(rows.len()),
+                Listing::TargetGone => Err(format!("{target} is gone").into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn write<'a>(&'a self, target: &'a str, items: &'a [Item], grant: bool) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let changes = items.iter().map(|item| Self::change(item, grant)).collect::<Result<Vec<_>>>()?;
+            for written in K::write(&self.0, target, &changes).await {
+                written?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// The two accounts, with budgets of their own.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    huawei: Account,
+    alibaba: Account,
+}
+
+impl Accounts {
+    /// Accounts at the simulator. No call is made.
+    pub fn new(simulator: &Simulator) -> Result<Self> {
+        let allowed = AllowedEndpoints::new([&simulator.url])?;
+        let endpoint = Some(allowed.check(&simulator.url)?);
+        let network = Network { allowed, ..Network::default() };
+        let transport = Arc::new(HttpTransport::new(&network)?);
+        let keyring = Keyring::new(|_, _| {});
+        let huawei = huawei::Settings {
+            region: simulator.told("region")?,
+            project_id: simulator.told("project_id")?,
+            endpoints: huawei::Endpoints {
+                dli: endpoint.clone(),
+                dws: endpoint.clone(),
+                data_arts: endpoint.clone(),
+                iam: endpoint.clone(),
+            },
+            credentials: huawei::Credentials::AccessKey {
+                id: simulator.told("access_key_id")?,
+                secret: simulator.told("secret_access_key")?.into(),
+                security_token: None,
+            },
+            requests_per_second: None,
+        };
+        let alibaba = alibaba::Settings {
+            region: simulator.told("alibaba_region")?,
+            endpoint,
+            generation: alibaba::Generation::V2018,
+            credentials: alibaba::Credentials::AccessKey {
+                id: simulator.told("alibaba_access_key_id")?,
+                secret: simulator.told("alibaba_access_key_secret")?.into(),
+                security_token: None,
+            },
+            requests_per_second: None,
+        };
+        let huawei = huawei::Session::new(huawei, &keyring, transport.clone(), Clock::system())?;
+        let alibaba = alibaba::Session::new(alibaba, &keyring, transport, Clock::system())?;
+        Ok(Self { huawei: Account::Huawei(huawei), alibaba: Account::Alibaba(alibaba) })
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn of(&self, name: &str) -> &Account {
+        if name == "alibaba" { &self.alibaba } else { &self.huawei }
+    }
+}

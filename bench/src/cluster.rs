@@ -1,0 +1,191 @@
+//! The API server: a namespace for each measurement, its accounts, and the same writes that the operator does.
+
+use std::path::{Path, PathBuf};
+
+use cloud_access_operator::api::{ACCOUNT_FINALIZER, FINALIZER};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::kinds::{KINDS, Kind, PASSWORD, PASSWORD_SECRET};
+use crate::simulator::Simulator;
+use crate::workload::Item;
+
+/// Kubernetes calls at once, as many as the operator makes in one pass.
+pub const AT_ONCE: usize = 32;
+
+/// The API server, as two users of it.
+#[derive(Clone)]
+pub struct Cluster {
+    admin: Client,
+    operator: Client,
+    /// What the operator proves with who it is.
+    pub kubeconfig: PathBuf,
+}
+
+impl Cluster {
+    /// Reads `admin.kubeconfig` and `operator.kubeconfig`.
+    pub async fn connect(environment: &Path) -> Result<Self> {
+        let kubeconfig = environment.join("operator.kubeconfig");
+        Ok(Self {
+            admin: client(&environment.join("admin.kubeconfig")).await?,
+            operator: client(&kubeconfig).await?,
+            kubeconfig,
+        })
+    }
+
+    /// A new namespace, with accounts that lead to the simulator; `account` is what else their specs say.
+    pub async fn namespace(&self, name: &str, simulator: &Simulator, account: &Value) -> Result<Space> {
+        let space = Space { cluster: self.clone(), namespace: name.to_owned() };
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+        Api::all(self.admin.clone()).create(&PostParams::default(), &object).await?;
+        let key = |id: &str, secret: &str| {
+            Ok::<_, crate::Failure>(json!({
+                "access-key-id": simulator.told(id)?, "secret-access-key": simulator.told(secret)?,
+            }))
+        };
+        space.secret("huawei", &key("access_key_id", "secret_access_key")?).await?;
+        space.secret("alibaba", &key("alibaba_access_key_id", "alibaba_access_key_secret")?).await?;
+        space.secret(PASSWORD_SECRET, &json!({"password": PASSWORD})).await?;
+        let url = &simulator.url;
+        let huawei = json!({
+            "region": simulator.told("region")?, "projectId": simulator.told("project_id")?,
+            "endpoints": {"dli": url, "dws": url, "dataArts": url, "iam": url},
+            "credentials": {"secretRef": {"name": "huawei"}},
+        });
+        let alibaba = json!({
+            "region": simulator.told("alibaba_region")?, "ehpcApiVersion": "2018-04-12", "endpoint": url,
+            "credentials": {"secretRef": {"name": "alibaba"}},
+        });
+        for (name, vendor) in [("huawei", huawei), ("alibaba", alibaba)] {
+            let mut spec = account.clone();
+            spec[name] = vendor;
+            let account = json!({
+                "apiVersion": "cloudaccess.dev/v1alpha1", "kind": "CloudAccount",
+                "metadata": {"name": name}, "spec": spec,
+            });
+            let account: DynamicObject = serde_json::from_value(account)?;
+            space.api("CloudAccount", "cloudaccounts", &self.admin).create(&PostParams::default(), &account).await?;
+        }
+        Ok(space)
+    }
+}
+
+async fn client(kubeconfig: &Path) -> Result<Client> {
+    let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig)?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
+}
+
+/// A kind as the API server knows it.
+pub(crate) fn resource(kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("cloudaccess.dev", "v1alpha1", kind), plural)
+}
+
+/// A namespace of our own.
+#[derive(Clone)]
+pub struct Space {
+    pub(crate) cluster: Cluster,
+    /// Its name.
+    pub namespace: String,
+}
+
+impl Space {
+    fn api(&self, kind: &str, plural: &str, client: &Client) -> Api<DynamicObject> {
+        Api::namespaced_with(client.clone(), &self.namespace, &resource(kind, plural))
+    }
+
+    fn of(&self, kind: &Kind, client: &Client) -> Api<DynamicObject> {
+        self.api(kind.name, kind.plural, client)
+    }
+
+    pub(crate) fn admin(&self) -> &Client {
+        &self.cluster.admin
+    }
+
+    async fn secret(&self, name: &str, data: &Value) -> Result<()> {
+        let secret: Secret = serde_json::from_value(json!({"metadata": {"name": name}, "stringData": data}))?;
+        Api::namespaced(self.cluster.admin.clone(), &self.namespace).create(&PostParams::default(), &secret).await?;
+        Ok(())
+    }
+
+    /// Creates an object, as its user does; gives what the API server made of it.
+    pub async fn create(&self, item: &Item) -> Result<DynamicObject> {
+        let object: DynamicObject = serde_json::from_value(item.manifest())?;
+        Ok(self.of(item.kind, &self.cluster.admin).create(&PostParams::default(), &object).await?)
+    }
+
+    /// Creates objects, so many at a time.
+    pub async fn create_all(&self, items: &[Item]) -> Result<Vec<DynamicObject>> {
+        at_once(items, |item| self.create(item)).await
+    }
+
+    /// Deletes an object, as its user does.
+    pub async fn delete(&self, item: &Item) -> Result<()> {
+        self.of(item.kind, &self.cluster.admin).delete(&item.name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// Edits an object, as its user does.
+    pub async fn edit(&self, item: &Item, patch: &Value) -> Result<()> {
+        let api = self.of(item.kind, &self.cluster.admin);
+        api.patch(&item.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// An object as it is now.
+    pub async fn get(&self, item: &Item) -> Result<DynamicObject> {
+        Ok(self.of(item.kind, &self.cluster.admin).get(&item.name).await?)
+    }
+
+    /// The operator's write of finalizers: conditional, a merge patch.
+    pub async fn set_finalizers(
+        &self,
+        item: &Item,
+        object: &DynamicObject,
+        finalizers: &[&str],
+    ) -> Result<DynamicObject> {
+        let version = &object.metadata.resource_version;
+        let patch = json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
+        let api = self.of(item.kind, &self.cluster.operator);
+        Ok(api.patch(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
+    }
+
+    /// The operator's write of a status: conditional, a merge patch.
+    pub async fn set_status(&self, item: &Item, object: &DynamicObject, status: &Value) -> Result<DynamicObject> {
+        let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
+        let api = self.of(item.kind, &self.cluster.operator);
+        Ok(api.patch_status(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
+    }
+
+    /// Everything that was created goes, whatever the operator has to say: the next measurement finds an empty store.
+    pub async fn clear(&self) -> Result<()> {
+        let nothing = json!({"metadata": {"finalizers": []}});
+        let kinds = KINDS.iter().map(|kind| (kind.name, kind.plural, FINALIZER));
+        for (kind, plural, finalizer) in kinds.chain([("CloudAccount", "cloudaccounts", ACCOUNT_FINALIZER)]) {
+            let api = self.api(kind, plural, &self.cluster.admin);
+            let kept = api.list_metadata(&kube::api::ListParams::default()).await?.items.into_iter();
+            let kept = kept.filter(|object| object.metadata.finalizers.iter().flatten().any(|name| name == finalizer));
+            let names: Vec<String> = kept.filter_map(|object| object.metadata.name).collect();
+            let (api, nothing) = (&api, &nothing);
+            at_once(&names, |name| async move {
+                Ok(api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(nothing)).await.map(drop)?)
+            })
+            .await?;
+            api.delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Does the same with each, so many at a time; gives what came of it, in order.
+pub async fn at_once<'a, I, T, F>(items: &'a [I], work: impl Fn(&'a I) -> F) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<T>>,
+{
+    stream::iter(items.iter().map(work)).buffered(AT_ONCE).try_collect().await
+}
