@@ -21,7 +21,7 @@ use crate::api::{self, CloudAccount, ClusterCloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
-use crate::clouds::{Environment, HttpTransport, Keyring, Transport, TransportError};
+use crate::clouds::{Environment, HttpTransport, Keyring, Observer, Transport, TransportError, Urgency, Vendor};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::Clouds;
@@ -246,12 +246,28 @@ impl Operator {
     pub fn context(self, stop: watch::Receiver<bool>) -> (Context, Task) {
         let (events, publisher) = Events::channel();
         let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
-        let metrics = self.metrics.clone();
-        let keyring = Keyring::new(move |vendor, seconds| metrics.set_clock_skew(&vendor.to_string(), seconds));
+        let keyring = Keyring::new(Calls(self.metrics.clone()));
         let (transport, allowed, environment) = (self.transport, self.allowed, self.environment);
         let clouds = Clouds { allowed, keyring, transport, clock: self.clock.clone(), environment };
         let resolve = Arc::new(move |spec: &_, secret: Option<&_>| clouds.resolve(spec, secret));
         let context = Context::new(self.client, self.settings, self.clock, resolve, events, self.metrics, stop);
         (context, publisher)
+    }
+}
+
+/// Counts how calls go.
+struct Calls(Metrics);
+
+impl Observer for Calls {
+    fn clock_is_off(&self, vendor: Vendor, seconds: i64) {
+        self.0.set_clock_skew(&vendor.to_string(), seconds);
+    }
+
+    fn call_waits(&self, vendor: Vendor, urgency: Urgency) {
+        self.0.call_waits(&vendor.to_string(), &urgency.to_string());
+    }
+
+    fn call_waited(&self, vendor: Vendor, urgency: Urgency, waited: Duration) {
+        self.0.call_waited(&vendor.to_string(), &urgency.to_string(), waited);
     }
 }

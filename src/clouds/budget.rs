@@ -1,14 +1,23 @@
-//! How fast one credential may call: a pace, a bound on calls at once, and a pause of all its calls when one is throttled.
+//! When a credential may call: its calls keep to a rate, so many run at once, all pause when one is throttled, and who
+//! waits goes in the order of its [`Line`].
+//!
+//! No task runs behind this: who leaves a turn calls the next, and one of those who wait looks to the time.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-/// Calls at once. Fewer than the five bad signatures that lock an access key, should it turn bad under way.
-const CALLS_AT_ONCE: usize = 4;
+use super::gate::Gate;
+use super::line::Line;
+use super::rate::Rate;
+use super::{Fault, Observer, Purpose, Urgency, Vendor};
+
+/// Calls at once, of credentials that are proven.
+pub(super) const CALLS_AT_ONCE: usize = 16;
 /// The longest first pause after a throttled call; doubles with every further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that is of our own making.
@@ -18,123 +27,230 @@ const LONGEST_ASKED_PAUSE: Duration = Duration::from_mins(10);
 
 /// The calls one credential may make.
 pub(super) struct Budget {
-    calls: Semaphore,
+    /// What the cloud thinks of the credential.
+    gate: Gate,
+    vendor: Vendor,
+    observer: Arc<dyn Observer>,
     /// A number in `0..1`, random but in tests.
     jitter: fn() -> f64,
     state: Mutex<State>,
+    /// Held by the one of those who wait that calls the next when the rate allows it.
+    timekeeper: tokio::sync::Mutex<()>,
+    /// Tells that one that something has changed.
+    changed: Notify,
 }
 
 struct State {
-    /// The calls a second that its accounts want to keep to, and how many of them want each. The lowest holds.
-    paces: BTreeMap<u32, usize>,
-    /// When the next call may go if calls keep to the pace; up to one second in the past counts, as a burst.
-    next: Instant,
+    rate: Rate,
+    line: Line<oneshot::Sender<()>>,
+    last_ticket: u64,
+    /// The tickets of the calls that may go now.
+    under_way: BTreeSet<u64>,
     paused_until: Instant,
     /// Throttled calls since the last one that was not.
     throttled: u32,
 }
 
 /// Why a call may not go now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wait {
+    /// The cloud has refused the credentials, in these words, and they rest.
+    Refused(Fault),
     /// All calls pause for so long.
     Paused(Duration),
     /// Its turn would come too late.
     TooLong,
+    /// Another call has been trying out the credentials for too long.
+    OnTrial,
 }
 
-/// A call that may go now, and counts until dropped.
+/// A place in the line and then, once called, a call that may go. Either ends when dropped.
 pub(super) struct Turn<'a> {
-    since: Instant,
-    _permit: SemaphorePermit<'a>,
+    budget: &'a Budget,
+    purpose: Purpose,
+    ticket: u64,
+    /// When it came.
+    since: Option<Instant>,
 }
 
 impl Budget {
-    pub(super) fn new(jitter: fn() -> f64) -> Self {
+    pub(super) fn new(vendor: Vendor, observer: Arc<dyn Observer>, jitter: fn() -> f64) -> Self {
         let now = Instant::now();
-        let state = State { paces: BTreeMap::new(), next: now, paused_until: now, throttled: 0 };
-        Self { calls: Semaphore::new(CALLS_AT_ONCE), jitter, state: Mutex::new(state) }
+        let state = State {
+            rate: Rate::new(now),
+            line: Line::new(),
+            last_ticket: 0,
+            under_way: BTreeSet::new(),
+            paused_until: now,
+            throttled: 0,
+        };
+        Self {
+            gate: Gate::default(),
+            vendor,
+            observer,
+            jitter,
+            state: Mutex::new(state),
+            timekeeper: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+        }
     }
 
     /// An account uses the credential from now on, at this pace. `None`: the cloud's throttling slows it down, or others'
     /// paces.
     pub(super) fn join(&self, calls_per_second: Option<u32>) {
-        if let Some(rate) = calls_per_second {
-            *self.state().paces.entry(rate).or_default() += 1;
+        if let Some(pace) = calls_per_second {
+            self.change(|state| state.rate.join(pace));
         }
     }
 
     /// It no longer does.
     pub(super) fn leave(&self, calls_per_second: Option<u32>) {
-        let Some(rate) = calls_per_second else { return };
-        let mut state = self.state();
-        if let Some(accounts) = state.paces.get_mut(&rate) {
-            *accounts = accounts.saturating_sub(1);
+        if let Some(pace) = calls_per_second {
+            self.change(|state| state.rate.leave(pace));
         }
-        state.paces.retain(|_, accounts| *accounts > 0);
     }
 
-    /// Do all calls pause?
-    pub(super) fn is_paused(&self) -> bool {
-        self.check_pause().is_err()
+    /// Must what the cloud has said still be known to whoever uses the credential next?
+    pub(super) fn is_remembered(&self) -> bool {
+        self.gate.is_remembered() || self.state().paused_until > Instant::now()
     }
 
-    /// Waits for a turn, first come, first served; no later than `latest`, and not at all while the account pauses.
-    pub(super) async fn turn(&self, latest: Instant) -> Result<Turn<'_>, Wait> {
-        self.check_pause()?;
-        // The semaphore is never closed: an error is the time that has passed.
-        let Ok(Ok(permit)) = timeout_at(latest, self.calls.acquire()).await else {
-            return Err(Wait::TooLong);
-        };
-        self.check_pause()?;
-        sleep_until(self.reserve(latest)?).await;
-        self.check_pause()?;
-        Ok(Turn { since: Instant::now(), _permit: permit })
+    /// Waits for a turn, no later than `latest`; not at all while the account pauses or its credentials rest. Of credentials
+    /// that are not proven one call goes at a time.
+    pub(super) async fn turn(&self, purpose: &Purpose, latest: Instant) -> Result<Turn<'_>, Wait> {
+        self.check(&self.state())?;
+        let _waiting = Waiting::new(self, purpose.urgency);
+        loop {
+            let (mut turn, mut called) = self.enter(purpose, latest)?;
+            let next = async {
+                tokio::select! {
+                    biased;
+                    called = &mut called => called,
+                    never = self.keep_time() => match never {},
+                }
+            };
+            match timeout_at(latest, next).await {
+                Ok(Ok(())) => {
+                    self.check(&self.state())?;
+                    turn.since = Some(Instant::now());
+                    return Ok(turn);
+                }
+                // Sent away: the next round says why, unless that is over already.
+                Ok(Err(_)) => {}
+                Err(_) if self.gate.is_proven() || self.state().under_way.is_empty() => return Err(Wait::TooLong),
+                Err(_) => return Err(Wait::OnTrial),
+            }
+        }
     }
 
-    /// The cloud throttled the call of `turn`: all calls pause. Calls that were under way together are throttled
-    /// together, and count once. Returns how long the pause lasts from now.
+    /// The cloud throttled the call of `turn`: all calls pause, and go at half the rate from then on. Calls that were under
+    /// way together are throttled together, and count once. Returns how long the pause lasts from now.
     pub(super) fn throttled(&self, turn: &Turn<'_>, asked: Option<Duration>) -> Duration {
         let now = Instant::now();
-        let mut state = self.state();
-        let known = turn.since < state.paused_until;
-        if !known {
-            state.throttled = state.throttled.saturating_add(1);
-        }
-        let longest = FIRST_PAUSE
-            .saturating_mul(1_u32.checked_shl(state.throttled.saturating_sub(1)).unwrap_or(u32::MAX))
-            .min(LONGEST_PAUSE);
-        let own = if known { Duration::ZERO } else { longest.mul_f64((self.jitter)().clamp(0.0, 1.0)) };
         let asked = asked.unwrap_or_default().min(LONGEST_ASKED_PAUSE);
-        state.paused_until = state.paused_until.max(now + own.max(asked));
-        state.paused_until - now
+        self.change(|state| {
+            let known = turn.began() < state.paused_until;
+            if known {
+                state.paused_until = state.paused_until.max(now + asked);
+            } else {
+                let longest = FIRST_PAUSE
+                    .saturating_mul(1_u32.checked_shl(state.throttled).unwrap_or(u32::MAX))
+                    .min(LONGEST_PAUSE);
+                let own = longest.mul_f64((self.jitter)().clamp(0.0, 1.0));
+                state.paused_until = now + own.max(asked);
+                state.rate.halve(state.throttled > 0, now, state.paused_until);
+                state.throttled = state.throttled.saturating_add(1);
+            }
+            state.line.clear();
+            state.paused_until.saturating_duration_since(now)
+        })
     }
 
     /// The cloud answered the call of `turn`, and did not throttle it.
     pub(super) fn answered(&self, turn: &Turn<'_>) {
         let mut state = self.state();
-        if turn.since >= state.paused_until {
+        if turn.began() >= state.paused_until {
             state.throttled = 0;
         }
     }
 
-    fn check_pause(&self) -> Result<(), Wait> {
-        let left = self.state().paused_until.saturating_duration_since(Instant::now());
+    /// The cloud knew who made the call of `turn`.
+    pub(super) fn accepted(&self, turn: &Turn<'_>) {
+        self.gate.accepted(turn.began());
+    }
+
+    /// The cloud refused the credentials that the call of `turn` presented.
+    pub(super) fn refused(&self, turn: &Turn<'_>, fault: &Fault) {
+        self.gate.refused(turn.began(), fault);
+        self.change(|state| state.line.clear());
+    }
+
+    /// May a call go, as far as others do not stand in its way?
+    fn check(&self, state: &State) -> Result<(), Wait> {
+        self.gate.check().map_err(Wait::Refused)?;
+        let left = state.paused_until.saturating_duration_since(Instant::now());
         if left.is_zero() { Ok(()) } else { Err(Wait::Paused(left)) }
     }
 
-    /// Takes the next place in the pace, unless it is later than `latest`.
-    fn reserve(&self, latest: Instant) -> Result<Instant, Wait> {
-        let now = Instant::now();
-        let mut state = self.state();
-        let interval = state.interval();
-        let burst = Duration::from_secs(1).saturating_sub(interval);
-        let place = state.next.max(now.checked_sub(burst).unwrap_or(now));
-        if place > latest {
-            return Err(Wait::TooLong);
+    /// Gets in line. Refused if it is certain that the turn would come too late.
+    fn enter(&self, purpose: &Purpose, latest: Instant) -> Result<(Turn<'_>, oneshot::Receiver<()>), Wait> {
+        let (call, called) = oneshot::channel();
+        let ticket = self.change(|state| {
+            self.check(state)?;
+            if state.rate.next(Instant::now()).is_some_and(|next| next > latest) {
+                return Err(Wait::TooLong);
+            }
+            state.last_ticket += 1;
+            state.line.enter(purpose, state.last_ticket, call);
+            Ok(state.last_ticket)
+        })?;
+        Ok((Turn { budget: self, purpose: purpose.clone(), ticket, since: None }, called))
+    }
+
+    /// Calls those whose time has come; one of those who wait does so for all.
+    async fn keep_time(&self) -> Infallible {
+        let _only = self.timekeeper.lock().await;
+        loop {
+            let now = Instant::now();
+            let next = {
+                let mut state = self.state();
+                self.call(&mut state);
+                // When all places are taken, who leaves one says so.
+                state.rate.next(now).filter(|_| self.has_place(&state))
+            };
+            let changed = self.changed.notified();
+            match next {
+                Some(next) => drop(timeout_at(next, changed).await),
+                None => changed.await,
+            }
         }
-        state.next = place + interval;
-        Ok(place)
+    }
+
+    /// Calls who may go now.
+    fn call(&self, state: &mut State) {
+        let now = Instant::now();
+        while self.has_place(state) && state.rate.next(now).is_none() {
+            let Some((ticket, call)) = state.line.next() else { return };
+            // Fails when it just gave up.
+            if call.send(()).is_ok() {
+                state.under_way.insert(ticket);
+                state.rate.take(now);
+            }
+        }
+    }
+
+    fn has_place(&self, state: &State) -> bool {
+        state.under_way.len() < if self.gate.is_proven() { CALLS_AT_ONCE } else { 1 }
+    }
+
+    /// Makes a change that may bring others their turn.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let result = change(&mut state);
+        self.call(&mut state);
+        drop(state);
+        self.changed.notify_one();
+        result
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,134 +258,44 @@ impl Budget {
     }
 }
 
-impl State {
-    /// The time from one call to the next.
-    fn interval(&self) -> Duration {
-        let lowest = self.paces.keys().next();
-        lowest.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / (*rate).max(1))
+impl Turn<'_> {
+    fn began(&self) -> Instant {
+        self.since.unwrap_or_else(Instant::now)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.budget.change(|state| {
+            if !state.under_way.remove(&self.ticket) {
+                drop(state.line.leave(&self.purpose, self.ticket));
+            } else if self.since.is_none() {
+                state.rate.give_back(Instant::now());
+            }
+        });
+    }
+}
+
+/// A call that waits, for those who watch.
+struct Waiting<'a> {
+    budget: &'a Budget,
+    urgency: Urgency,
+    since: Instant,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(budget: &'a Budget, urgency: Urgency) -> Self {
+        budget.observer.call_waits(budget.vendor, urgency);
+        Self { budget, urgency, since: Instant::now() }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.budget.observer.call_waited(self.budget.vendor, self.urgency, self.since.elapsed());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn budget(rate: u32) -> Budget {
-        let budget = Budget::new(|| 1.0);
-        budget.join(Some(rate));
-        budget
-    }
-
-    async fn turn(budget: &Budget, within: Duration) -> Result<Turn<'_>, Wait> {
-        budget.turn(Instant::now() + within).await
-    }
-
-    async fn spend(budget: &Budget, calls: usize) -> Duration {
-        let start = Instant::now();
-        for _ in 0..calls {
-            assert!(turn(budget, 100 * SECOND).await.is_ok());
-        }
-        start.elapsed()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_pace_calls_go_as_they_come() {
-        let budget = Budget::new(|| 1.0);
-        budget.join(None);
-        assert_eq!(spend(&budget, 1000).await, Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_keep_to_the_pace() {
-        let budget = budget(5);
-        assert_eq!(spend(&budget, 5).await.as_millis(), 800);
-        assert_eq!(spend(&budget, 50).await.as_millis(), 10_000);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_lowest_pace_of_those_in_use_holds() {
-        let budget = budget(5);
-        for rate in [Some(1), None, Some(2), Some(1)] {
-            budget.join(rate);
-        }
-        for (left, seconds) in [(None, 4), (Some(1), 4), (Some(1), 2), (Some(2), 0)] {
-            budget.leave(left);
-            tokio::time::advance(60 * SECOND).await;
-            spend(&budget, 5).await;
-            assert_eq!(spend(&budget, 4).await.as_secs(), seconds, "without {left:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_idle_account_may_burst_for_one_second_and_not_more() {
-        let budget = budget(5);
-        tokio::time::advance(60 * SECOND).await;
-        assert_eq!(spend(&budget, 5).await.as_millis(), 0);
-        assert_eq!(spend(&budget, 1).await.as_millis(), 200);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_turn_that_would_come_too_late_is_refused_and_takes_no_place() {
-        let budget = budget(1);
-        spend(&budget, 1).await;
-        assert_eq!(turn(&budget, SECOND / 2).await.err(), Some(Wait::TooLong));
-        assert_eq!(spend(&budget, 1).await, SECOND);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_more_than_four_calls_run_at_once() {
-        let budget = budget(100);
-        let mut turns = Vec::new();
-        for _ in 0..4 {
-            turns.push(turn(&budget, SECOND).await);
-        }
-        assert_eq!(turn(&budget, SECOND).await.err(), Some(Wait::TooLong));
-        turns.pop();
-        assert!(turn(&budget, SECOND).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_throttled_account_pauses_as_a_whole_and_ever_longer() {
-        let budget = budget(100);
-        for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
-            let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
-            assert_eq!(budget.throttled(&going, None), expected * SECOND);
-            assert_eq!(turn(&budget, 100 * SECOND).await.err(), Some(Wait::Paused(expected * SECOND)));
-            tokio::time::advance(expected * SECOND).await;
-        }
-        let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
-        budget.answered(&going);
-        assert_eq!(budget.throttled(&going, None), SECOND);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_throttled_together_count_once() {
-        let budget = budget(100);
-        let (Ok(one), Ok(two)) = (turn(&budget, SECOND).await, turn(&budget, SECOND).await) else { panic!("paused") };
-        assert_eq!(budget.throttled(&one, None), SECOND);
-        assert_eq!(budget.throttled(&two, None), SECOND);
-        tokio::time::advance(SECOND).await;
-        let Ok(next) = turn(&budget, SECOND).await else { panic!("paused") };
-        assert_eq!(budget.throttled(&next, None), 2 * SECOND, "the second time, not the third");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_the_cloud_asks_for_is_honoured_within_reason() {
-        let budget = budget(100);
-        let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
-        assert_eq!(budget.throttled(&going, Some(7 * SECOND)), 7 * SECOND);
-        assert_eq!(budget.throttled(&going, Some(Duration::MAX)), LONGEST_ASKED_PAUSE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_in_line_when_the_pause_begins_does_not_go() {
-        let budget = budget(1);
-        let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
-        let (waiting, ()) = tokio::join!(turn(&budget, 5 * SECOND), async {
-            budget.throttled(&going, Some(3 * SECOND));
-        });
-        assert_eq!(waiting.err(), Some(Wait::Paused(2 * SECOND)));
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! How an account makes a call, whoever its vendor: it waits until its credentials may be presented and its turn has come,
+//! How an account makes a call, whoever its vendor: it waits until its turn has come,
 //! makes one attempt, one more if the credentials were refused and there is reason to expect more, and learns from how
 //! that ended.
 
@@ -10,12 +10,11 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::Wait;
-use super::gate::Closed;
-use super::keyring::{InUse, Standing};
+use super::keyring::InUse;
 use super::redact::Redactor;
 use super::skew::{self, Skew};
 use super::transport::EXCHANGE_TIMEOUT;
-use super::{CloudError, Fault, Transport, TransportError};
+use super::{CloudError, Fault, Purpose, Transport, TransportError};
 use crate::clock::Clock;
 
 const TOO_LATE: &str = "the account has more calls to make than its pace allows";
@@ -29,6 +28,9 @@ pub(super) trait Attempt {
 
     /// What the call does, in the words of a sentence.
     fn operation(&self) -> &'static str;
+
+    /// What it is for.
+    fn purpose(&self) -> &Purpose;
 
     /// It is not sent later than this.
     fn send_by(&self) -> Instant;
@@ -77,10 +79,8 @@ impl Caller {
     /// Makes one call. It is sent in time, or not at all.
     pub(super) async fn call<A: Attempt>(&self, call: &A) -> Result<A::Answer, CloudError> {
         let Self { wire, credential } = self;
-        let Standing { gate, budget } = &**credential;
         let (operation, send_by) = (call.operation(), call.send_by());
-        let pass = gate.pass(send_by).await.map_err(|closed| not_presented(operation, closed))?;
-        let turn = budget.turn(send_by).await.map_err(|wait| not_in_turn(operation, &wait))?;
+        let turn = credential.turn(call.purpose(), send_by).await.map_err(|wait| not_in_turn(operation, wait))?;
 
         let (proof, mut result) = attempt(wire, call, None).await;
         if let (Some(proof), Err(Refused { error: CloudError::CredentialsRejected { .. }, .. })) = (&proof, &result)
@@ -95,18 +95,20 @@ impl Caller {
 
         match &result {
             Err(CloudError::Throttled { fault, retry_after }) if fault.status.is_some() => {
-                let pause = budget.throttled(&turn, *retry_after);
+                let pause = credential.throttled(&turn, *retry_after);
                 return Err(CloudError::Throttled { fault: fault.clone(), retry_after: Some(pause) });
             }
-            Err(CloudError::CredentialsRejected { fault }) if fault.status.is_some() => gate.refused(&pass, fault),
+            Err(CloudError::CredentialsRejected { fault }) if fault.status.is_some() => {
+                credential.refused(&turn, fault);
+            }
             // Said by whoever came before the credentials were looked at, or by nobody.
             Err(CloudError::Throttled { .. } | CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. }) => {
             }
             Err(error) if error.fault().status.is_none() => {}
-            Ok(_) | Err(_) => gate.accepted(&pass),
+            Ok(_) | Err(_) => credential.accepted(&turn),
         }
         if result.as_ref().err().is_none_or(|error| error.fault().status.is_some()) {
-            budget.answered(&turn);
+            credential.answered(&turn);
         }
         result
     }
@@ -183,20 +185,15 @@ async fn attempt<A: Attempt>(
     (Some(proof), result)
 }
 
-fn not_presented(operation: &'static str, closed: Closed) -> CloudError {
-    match closed {
-        Closed::Refused(fault) => CloudError::CredentialsRejected { fault: Fault { operation, ..fault } },
-        Closed::OnTrial => not_sent(operation, "another call is still trying out the credentials"),
-    }
-}
-
-fn not_in_turn(operation: &'static str, wait: &Wait) -> CloudError {
+fn not_in_turn(operation: &'static str, wait: Wait) -> CloudError {
     match wait {
+        Wait::Refused(fault) => CloudError::CredentialsRejected { fault: Fault { operation, ..fault } },
         Wait::Paused(left) => CloudError::Throttled {
             fault: Fault::of(operation, "not sent: the account pauses after it was throttled"),
-            retry_after: Some(*left),
+            retry_after: Some(left),
         },
         Wait::TooLong => not_sent(operation, TOO_LATE),
+        Wait::OnTrial => not_sent(operation, "another call is still trying out the credentials"),
     }
 }
 

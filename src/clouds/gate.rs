@@ -1,15 +1,19 @@
-//! Keeps bad credentials from being tried again and again: five bad signatures in a row lock an access key.
+//! Keeps bad credentials from being tried again and again: more than five bad signatures in a row lock an access key.
 //!
-//! While credentials are unproven, one call goes at a time. Once the cloud has refused them nothing is sent for a while,
-//! and callers get the refusal from memory; then one call tries again.
+//! While credentials are unproven, one call goes at a time: the [`Budget`](super::budget::Budget) sees to that. Once the
+//! cloud has refused them nothing is sent for a while, and callers get the refusal from memory; then one call tries again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::Fault;
 
+/// How long the cloud's word holds that it knows who calls. The secret of a key never changes: one that turns bad under
+/// way was deleted or disabled, and it harms nobody to have that locked. Only a clock that is set makes a key look bad that is
+/// not; so it is tried out anew after each rest from calling.
+const TRUST: Duration = Duration::from_secs(10);
 /// How long refused credentials rest; doubles with every further refusal.
 const FIRST_REST: Duration = Duration::from_secs(30);
 const LONGEST_REST: Duration = Duration::from_mins(10);
@@ -18,66 +22,52 @@ const LONGEST_REST: Duration = Duration::from_mins(10);
 #[derive(Default)]
 pub(super) struct Gate {
     state: Mutex<State>,
-    trial: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    proven: bool,
+    /// The last time that the cloud knew who called, if it has not refused since.
+    accepted: Option<Instant>,
     refusals: u32,
     /// The last refusal, and how long the credentials rest because of it.
     rest: Option<(Instant, Fault)>,
 }
 
-/// A call that may present the credentials. While they are unproven it is the only one.
-pub(super) struct Pass<'a> {
-    since: Instant,
-    _trial: Option<tokio::sync::MutexGuard<'a, ()>>,
-}
-
-/// Why a call may not present the credentials.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Closed {
-    /// The cloud has refused them, in these words.
-    Refused(Fault),
-    /// Another call has been trying them out for too long.
-    OnTrial,
-}
-
 impl Gate {
-    /// Waits, until `latest`, for leave to present the credentials.
-    pub(super) async fn pass(&self, latest: Instant) -> Result<Pass<'_>, Closed> {
-        if self.is_proven()? {
-            return Ok(Pass { since: Instant::now(), _trial: None });
+    /// May the credentials be presented? If not, what the cloud has said.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match &self.state().rest {
+            Some((until, fault)) if Instant::now() < *until => Err(fault.clone()),
+            _ => Ok(()),
         }
-        let Ok(trial) = timeout_at(latest, self.trial.lock()).await else {
-            return Err(Closed::OnTrial);
-        };
-        // The call before may have settled it.
-        let trial = if self.is_proven()? { None } else { Some(trial) };
-        Ok(Pass { since: Instant::now(), _trial: trial })
     }
 
-    /// The cloud knew who was calling.
-    pub(super) fn accepted(&self, pass: &Pass<'_>) {
+    /// Has the cloud said, just now, that it knows who calls?
+    pub(super) fn is_proven(&self) -> bool {
+        self.state().accepted.is_some_and(|accepted| accepted.elapsed() < TRUST)
+    }
+
+    /// In answer to a call that began `since`, the cloud knew who was calling.
+    pub(super) fn accepted(&self, since: Instant) {
         let mut state = self.state();
-        let refused_meanwhile = state.rest.as_ref().is_some_and(|(until, _)| pass.since < *until);
+        let refused_meanwhile = state.rest.as_ref().is_some_and(|(until, _)| since < *until);
         if !refused_meanwhile {
-            *state = State { proven: true, ..State::default() };
+            *state = State { accepted: Some(Instant::now()), ..State::default() };
         }
     }
 
-    /// The cloud refused the credentials. Refusals of calls that were under way together count once.
-    pub(super) fn refused(&self, pass: &Pass<'_>, fault: &Fault) {
+    /// In answer to a call that began `since`, the cloud refused the credentials. Refusals of calls that were under way
+    /// together count once.
+    pub(super) fn refused(&self, since: Instant, fault: &Fault) {
         let now = Instant::now();
         let mut state = self.state();
-        let known = state.rest.as_ref().is_some_and(|(until, _)| pass.since < *until);
+        let known = state.rest.as_ref().is_some_and(|(until, _)| since < *until);
         if known {
             return;
         }
         let rest = FIRST_REST.saturating_mul(1_u32.checked_shl(state.refusals).unwrap_or(u32::MAX)).min(LONGEST_REST);
         *state = State {
-            proven: false,
+            accepted: None,
             refusals: state.refusals.saturating_add(1),
             rest: Some((now + rest, fault.clone())),
         };
@@ -89,14 +79,6 @@ impl Gate {
         self.state().rest.as_ref().is_some_and(|(until, _)| Instant::now() < *until + LONGEST_REST)
     }
 
-    fn is_proven(&self) -> Result<bool, Closed> {
-        let state = self.state();
-        match &state.rest {
-            Some((until, fault)) if Instant::now() < *until => Err(Closed::Refused(fault.clone())),
-            _ => Ok(state.proven),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,71 +86,62 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-
-    async fn pass(gate: &Gate) -> Result<Pass<'_>, Closed> {
-        gate.pass(Instant::now() + SECOND).await
-    }
 
     fn fault() -> Fault {
         Fault::of("list queue users", "bad signature")
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unproven_credentials_are_tried_by_one_call_at_a_time() {
+    async fn credentials_are_proven_for_a_while_by_each_answer_that_accepts_them() {
         let gate = Gate::default();
-        let trial = pass(&gate).await;
-        assert_eq!(pass(&gate).await.err(), Some(Closed::OnTrial));
-        drop(trial);
-        assert!(pass(&gate).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn proven_credentials_serve_many_calls_at_once() {
-        let gate = Gate::default();
-        let Ok(trial) = pass(&gate).await else { panic!("closed") };
-        let (waiting, ()) = tokio::join!(pass(&gate), async {
-            gate.accepted(&trial);
-            drop(trial);
-        });
-        assert!(waiting.is_ok());
-        let both = (pass(&gate).await, pass(&gate).await);
-        assert!(both.0.is_ok() && both.1.is_ok());
+        assert!(!gate.is_proven());
+        for _ in 0..2 {
+            gate.accepted(Instant::now());
+            advance(9 * SECOND).await;
+            assert!(gate.is_proven());
+        }
+        advance(SECOND).await;
+        assert!(!gate.is_proven());
+        assert_eq!(gate.check(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn refused_credentials_rest_ever_longer_and_then_one_call_tries() {
         let gate = Gate::default();
         for rest in [30, 60, 120, 240, 480, 600, 600] {
-            let Ok(trial) = pass(&gate).await else { panic!("closed") };
-            gate.refused(&trial, &fault());
-            drop(trial);
-            tokio::time::advance((rest - 1) * SECOND).await;
-            assert_eq!(pass(&gate).await.err(), Some(Closed::Refused(fault())));
-            tokio::time::advance(SECOND).await;
+            assert_eq!(gate.check(), Ok(()));
+            gate.refused(Instant::now(), &fault());
+            advance((rest - 1) * SECOND).await;
+            assert_eq!(gate.check(), Err(fault()));
+            advance(SECOND).await;
+            assert!(gate.check().is_ok() && !gate.is_proven());
         }
-        let trial = pass(&gate).await;
-        assert_eq!(pass(&gate).await.err(), Some(Closed::OnTrial));
-        drop(trial);
+        gate.accepted(Instant::now());
+        assert!(gate.is_proven());
+        gate.refused(Instant::now(), &fault());
+        assert!(!gate.is_proven());
+        advance(30 * SECOND).await;
+        assert_eq!(gate.check(), Ok(()), "as after the first");
     }
 
     #[tokio::test(start_paused = true)]
     async fn refusals_of_calls_under_way_together_count_once_and_a_late_success_does_not_hide_them() {
         let gate = Gate::default();
-        let Ok(trial) = pass(&gate).await else { panic!("closed") };
-        gate.accepted(&trial);
-        drop(trial);
-        let (Ok(one), Ok(two), Ok(three)) = (pass(&gate).await, pass(&gate).await, pass(&gate).await) else {
-            panic!("closed")
-        };
-        gate.refused(&one, &fault());
-        gate.refused(&two, &fault());
-        gate.accepted(&three);
-        tokio::time::advance(29 * SECOND).await;
-        assert_eq!(pass(&gate).await.err(), Some(Closed::Refused(fault())));
-        tokio::time::advance(SECOND).await;
-        assert!(pass(&gate).await.is_ok());
+        let began = Instant::now();
+        gate.accepted(began);
+        advance(SECOND).await;
+        gate.refused(began, &fault());
+        gate.refused(began, &fault());
+        gate.accepted(began);
+        assert!(!gate.is_proven());
+        advance(29 * SECOND).await;
+        assert_eq!(gate.check(), Err(fault()));
+        advance(SECOND).await;
+        assert_eq!(gate.check(), Ok(()));
     }
 }

@@ -10,13 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use secrecy::SecretString;
 
-use super::Vendor;
 use super::budget::Budget;
 use super::exchange::IssuedKeys;
-use super::gate::Gate;
 use super::renewal::Renewal;
 use super::signature::keyed_digest;
 use super::skew::Skew;
+use super::{Observer, Vendor};
 
 /// What tells credentials apart.
 type Digest = [u8; 32];
@@ -34,61 +33,55 @@ pub struct Keyring(Arc<Inner>);
 
 struct Inner {
     salt: [u8; 32],
-    standings: Mutex<HashMap<Digest, Arc<Standing>>>,
+    observer: Arc<dyn Observer>,
+    budgets: Mutex<HashMap<Digest, Arc<Budget>>>,
     tokens: Mutex<HashMap<Digest, Weak<Renewal<SecretString>>>>,
     keys: Mutex<HashMap<Digest, Weak<IssuedKeys>>>,
     huawei: Arc<Skew>,
     alibaba: Arc<Skew>,
 }
 
-/// How a credential stands with its cloud.
-pub(super) struct Standing {
-    pub(super) gate: Gate,
-    pub(super) budget: Budget,
-}
-
 /// An account's use of a credential.
 pub(super) struct InUse {
-    standing: Arc<Standing>,
+    budget: Arc<Budget>,
     requests_per_second: Option<u32>,
 }
 
 impl Default for Keyring {
-    /// One that tells nobody of clocks that are off.
+    /// One that tells nobody how calls go.
     fn default() -> Self {
-        Self::new(|_, _| {})
+        Self::new(())
     }
 }
 
 impl Keyring {
-    /// Without any credential yet. `on_skew` is told by how many seconds a vendor's clock is ahead of ours, each time that
-    /// this is noticed.
-    pub fn new(on_skew: impl Fn(Vendor, i64) + Send + Sync + 'static) -> Self {
-        let on_skew = Arc::new(on_skew);
+    /// Without any credential yet. The observer is told how the calls of all go.
+    pub fn new(observer: impl Observer) -> Self {
+        let observer: Arc<dyn Observer> = Arc::new(observer);
         let skew = |vendor| {
-            let on_skew = Arc::clone(&on_skew);
-            Arc::new(Skew::new(move |seconds| on_skew(vendor, seconds)))
+            let observer = Arc::clone(&observer);
+            Arc::new(Skew::new(move |seconds| observer.clock_is_off(vendor, seconds)))
         };
         Self(Arc::new(Inner {
             salt: rand::random(),
-            standings: Mutex::default(),
+            budgets: Mutex::default(),
             tokens: Mutex::default(),
             keys: Mutex::default(),
             huawei: skew(Vendor::Huawei),
             alibaba: skew(Vendor::Alibaba),
+            observer,
         }))
     }
 
     /// The use of a credential of these parts, by an account that wants to make no more calls a second than this.
     pub(super) fn credential(&self, vendor: Vendor, parts: &[&str], requests_per_second: Option<u32>) -> InUse {
         let digest = self.digest(vendor, parts);
-        let mut standings = lock(&self.0.standings);
-        standings.retain(|_, standing| Arc::strong_count(standing) > 1 || standing.is_remembered());
-        let standing = standings
-            .entry(digest)
-            .or_insert_with(|| Arc::new(Standing { gate: Gate::default(), budget: Budget::new(rand::random::<f64>) }));
-        standing.budget.join(requests_per_second);
-        InUse { standing: Arc::clone(standing), requests_per_second }
+        let mut budgets = lock(&self.0.budgets);
+        budgets.retain(|_, budget| Arc::strong_count(budget) > 1 || budget.is_remembered());
+        let new = || Arc::new(Budget::new(vendor, Arc::clone(&self.0.observer), rand::random::<f64>));
+        let budget = budgets.entry(digest).or_insert_with(new);
+        budget.join(requests_per_second);
+        InUse { budget: Arc::clone(budget), requests_per_second }
     }
 
     /// The tokens that are fetched with these parts: a credential, and what its tokens are for.
@@ -115,23 +108,17 @@ impl Keyring {
     }
 }
 
-impl Standing {
-    fn is_remembered(&self) -> bool {
-        self.gate.is_remembered() || self.budget.is_paused()
-    }
-}
-
 impl Deref for InUse {
-    type Target = Standing;
+    type Target = Budget;
 
-    fn deref(&self) -> &Standing {
-        &self.standing
+    fn deref(&self) -> &Budget {
+        &self.budget
     }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.standing.budget.leave(self.requests_per_second);
+        self.budget.leave(self.requests_per_second);
     }
 }
 
@@ -158,10 +145,10 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     use super::*;
-    use crate::clouds::Fault;
+    use crate::clouds::{Fault, Purpose, Urgency};
 
     fn known(keyring: &Keyring) -> usize {
-        lock(&keyring.0.standings).len()
+        lock(&keyring.0.budgets).len()
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,7 +157,7 @@ mod tests {
         let credential = |vendor, parts: &[&str]| keyring.credential(vendor, parts, None);
         let one = credential(Vendor::Huawei, &["key", "id", "secret"]);
         let same = credential(Vendor::Huawei, &["key", "id", "secret"]);
-        assert!(Arc::ptr_eq(&one.standing, &same.standing));
+        assert!(Arc::ptr_eq(&one.budget, &same.budget));
         for (vendor, parts) in [
             (Vendor::Alibaba, &["key", "id", "secret"][..]),
             (Vendor::Huawei, &["key", "id", "other"]),
@@ -180,7 +167,7 @@ mod tests {
             (Vendor::Huawei, &["key", "ids", "ecret"]),
             (Vendor::Huawei, &["key", "idsecret"]),
         ] {
-            assert!(!Arc::ptr_eq(&one.standing, &credential(vendor, parts).standing), "{parts:?}");
+            assert!(!Arc::ptr_eq(&one.budget, &credential(vendor, parts).budget), "{parts:?}");
         }
         let elsewhere = Keyring::default();
         assert_ne!(keyring.digest(Vendor::Huawei, &["id"]), elsewhere.digest(Vendor::Huawei, &["id"]));
@@ -193,17 +180,18 @@ mod tests {
         drop(credential("good"));
         let refused = credential("refused");
         let fault = Fault::of("list", "no");
-        let Ok(pass) = refused.gate.pass(Instant::now()).await else { panic!("closed") };
-        refused.gate.refused(&pass, &fault);
-        drop(pass);
+        let purpose = Purpose { urgency: Urgency::Look, namespace: "a".into(), target: "b".into() };
+        let Ok(turn) = refused.turn(&purpose, Instant::now()).await else { panic!("closed") };
+        refused.refused(&turn, &fault);
+        drop(turn);
         drop(refused);
-        assert_eq!((known(&keyring), Arc::strong_count(&credential("third").standing)), (1, 2));
+        assert_eq!((known(&keyring), Arc::strong_count(&credential("third").budget)), (1, 2));
         // Its rest, and as long as the longest one.
         advance(Duration::from_secs(30 + 600 - 1)).await;
-        assert!(credential("refused").gate.is_remembered());
+        assert!(credential("refused").is_remembered());
         assert_eq!(known(&keyring), 1);
         advance(Duration::from_secs(1)).await;
-        assert!(!credential("refused").gate.is_remembered());
+        assert!(!credential("refused").is_remembered());
         drop(credential("fourth"));
         assert_eq!(known(&keyring), 1, "the fourth");
     }

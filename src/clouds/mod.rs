@@ -14,7 +14,8 @@
 //! | `signature` | what the vendors' signatures have in common |
 //! | `skew` | how far our clock is off from a cloud's |
 //! | `batch` | many writes in few calls, and who they are refused for |
-//! | `budget` | how fast one credential may call, and when it must pause |
+//! | `budget`, `line`, `rate` | when a credential may call: whose turn it is, how fast, and when all must pause |
+//! | [`Purpose`], [`Observer`] | what a call is for, and who is told how calls go |
 //! | `reaction` | which reaction a refusal asks for |
 //! | `renewal` | keeps what a cloud issues for a while, such as a token |
 //! | `redact` | makes a vendor's words fit to be shown |
@@ -45,7 +46,11 @@ mod error;
 mod exchange;
 mod gate;
 mod keyring;
+mod line;
+mod observer;
 mod own_endpoint;
+mod purpose;
+mod rate;
 mod reaction;
 mod redact;
 mod renewal;
@@ -65,21 +70,12 @@ use jiff::Timestamp;
 pub use environment::{Environment, EnvironmentError};
 pub use error::{CloudError, Fault};
 pub use keyring::Keyring;
+pub use observer::Observer;
+pub use purpose::{Purpose, Urgency};
 pub use transport::{HttpTransport, Transport, TransportError};
 
 /// No write can reach a cloud later than this after it was asked for, whatever it waited for on the way.
 pub const IN_FLIGHT: Duration = Duration::from_mins(1);
-
-/// How urgent a call is. The most urgent comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Urgency {
-    /// Access is taken away.
-    Revocation,
-    /// Access is granted or changed: somebody waits for it.
-    Change,
-    /// Nothing is asked for; somebody else may have changed something.
-    Look,
-}
 
 /// Whose cloud it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,15 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 
-use super::{CloudError, Transport, TransportError};
+use super::{CloudError, Purpose, Transport, TransportError, Urgency};
 
 type Answered = Result<Response<Bytes>, TransportError>;
 type Answers = dyn Fn(&Request<Bytes>) -> Answered + Send + Sync;
+
+/// What calls are for, where that does not matter.
+pub(super) fn purpose() -> Purpose {
+    Purpose { urgency: Urgency::Change, namespace: "team".into(), target: "target".into() }
+}
 
 /// Answers each request by a function, after a fixed time, and keeps all requests.
 pub(super) struct Script {

@@ -102,6 +102,7 @@ impl<K: AccessKind> Pass<'_, K> {
             details: details.map(|claim| claim.details.clone()),
             unseen: &self.memory().landing.unseen(&principal.name) - &given_up,
             secret: part.supply.as_ref().map(|supply| supply.value.clone()),
+            purpose: self.purpose_of(principal, &part),
         };
         let revokes = self.revokes(principal, &planned, &part);
         Some(Write { principal: at, part, change, revokes })
@@ -178,7 +179,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let until = Instant::now() + self.engine.settings.in_flight_window;
         for write in &writes {
             self.memory().landing.sending(&write.change.principal, &write.part.change, until);
-            principals[write.principal].written = true;
+            principals[write.principal].written = Some(write.change.purpose.clone());
         }
         let (parts, changes): (Vec<_>, Vec<_>) = writes.into_iter().map(|write| (write.part, write.change)).unzip();
         let results = K::write(&client, self.target, &changes).await;

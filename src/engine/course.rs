@@ -16,6 +16,8 @@ use super::group::Group;
 use super::kind::AccessKind;
 use super::pass::{Pass, UNREAD_WAIT};
 use super::standing::End;
+use super::urgency::purpose_of_look;
+use crate::clouds::Purpose;
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up. Whole batches of every service.
@@ -46,10 +48,11 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry:
             engine.unmanaged.forget(key);
         }
     } else {
+        let purpose = purpose_of_look(group, remaining.make_contiguous(), clock);
         tokio::select! {
             biased;
             () = hurry.notified() => return Some(Instant::now()),
-            () = pass.look_at_target(&accounts, named) => {}
+            () = pass.look_at_target(&accounts, named, purpose) => {}
         }
     }
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
@@ -181,7 +184,7 @@ async fn take_in_ended<K: AccessKind>(
     for principal in principals.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
-        if served.iter().any(|other| same(other) && other.written) {
+        if served.iter().any(|other| same(other) && other.written.is_some()) {
             continue;
         }
         served.retain(|other| !same(other));
@@ -196,11 +199,13 @@ async fn conclude<K: AccessKind>(
     principals: Vec<Principal<K>>,
     accounts: &BTreeSet<ObjectKey>,
 ) {
-    let (mut written, mut others): (Vec<_>, Vec<_>) = principals.into_iter().partition(|principal| principal.written);
+    let (mut written, mut others): (Vec<_>, Vec<_>) =
+        principals.into_iter().partition(|principal| principal.written.is_some());
     if !written.is_empty() {
         let clock = pass.engine.clock.now();
         let named = &named_by(&written, clock) | &named_by(&others, clock);
-        pass.look_at_target(accounts, named).await;
+        let purpose = Purpose::most_urgent(written.iter().filter_map(|principal| principal.written.as_ref())).cloned();
+        pass.look_at_target(accounts, named, purpose).await;
         pass.steps(&mut written).await;
         if pass.observation.is_known() {
             // What was released and is gone by now is listed no longer.

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::standing::{End, Validity};
 use crate::api::{
-    AccessObject, AccessStatus, AccountKind, AccountRef, ConditionType, FINALIZER, REQUESTED_AT, parse_time,
+    AccessObject, AccessStatus, AccountKind, AccountRef, ConditionStatus, ConditionType, FINALIZER, REQUESTED_AT,
+    parse_time,
 };
 use crate::clouds::Urgency;
 
@@ -271,17 +272,22 @@ impl<O: AccessObject> Entry<O> {
         self.requested_at.is_some() && self.requested_at != self.status().last_handled_reconcile_at
     }
 
+    /// It was ready when last looked at, and asks for nothing else since.
+    pub(crate) fn is_settled(&self) -> bool {
+        let ready = self.status().condition(ConditionType::Ready);
+        ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.observed_generation == self.generation)
+    }
+
     /// How urgent it is to look at its target for it.
     pub(crate) fn urgency(&self, now: Timestamp) -> Urgency {
         let status = self.status();
         let may_own = self.has_finalizer() || !status.owned.is_empty();
-        let waits = || status.condition(ConditionType::Reconciling).is_some();
         if may_own && End::of(self, now).is_some() {
             Urgency::Revocation
-        } else if status.observed_generation != Some(self.generation) || self.is_requested() || waits() {
-            Urgency::Change
-        } else {
+        } else if self.is_settled() && !self.is_requested() {
             Urgency::Look
+        } else {
+            Urgency::Change
         }
     }
 

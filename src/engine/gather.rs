@@ -20,6 +20,7 @@ use super::observe::Observation;
 use super::problem::Problem;
 use super::reaction::Trouble;
 use super::standing::{End, Stand};
+use crate::clouds::Purpose;
 use crate::plan::{Access, ClaimState, Outcome};
 
 /// Secrets being read at once in one pass.
@@ -221,8 +222,8 @@ impl<K: AccessKind> Member<K> {
 pub(crate) struct Principal<K: AccessKind> {
     pub(crate) name: String,
     pub(crate) members: Vec<Member<K>>,
-    /// Something was written to the cloud for it in this pass.
-    pub(crate) written: bool,
+    /// What was written to the cloud for it in this pass, if anything was.
+    pub(crate) written: Option<Purpose>,
 }
 
 impl<K: AccessKind> Principal<K> {
@@ -254,7 +255,7 @@ fn by_principal<K: AccessKind>(
         by_name.entry(member.located.principal.clone()).or_default().push(member);
     }
     let mut principals: Vec<_> =
-        by_name.into_iter().map(|(name, members)| Principal { name, members, written: false }).collect();
+        by_name.into_iter().map(|(name, members)| Principal { name, members, written: None }).collect();
     principals.sort_by_key(|principal| {
         let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
         (!principal.is_given_up(now), !principal.members.iter().any(is_new))

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use secrecy::SecretString;
 
 use crate::api::{AccessObject, SecretKeyRef};
-use crate::clouds::{Account, CloudError};
+use crate::clouds::{Account, CloudError, Purpose};
 use crate::plan::Access;
 
 /// One kind of access: data and two short async functions. Everything else is the engine's.
@@ -78,6 +78,8 @@ pub struct Target<'a> {
     pub id: &'a str,
     /// Every string of access that claims name on it.
     pub named: Access,
+    /// What it is listed for.
+    pub purpose: Purpose,
 }
 
 /// One principal's access before → after, to be written to the cloud.
@@ -95,6 +97,8 @@ pub struct Change<D> {
     pub details: Option<D>,
     /// The value of the supplier's Secret, when it is to be set.
     pub secret: Option<SecretString>,
+    /// What the write is for.
+    pub purpose: Purpose,
 }
 
 impl<D> Change<D> {

@@ -54,6 +54,7 @@ mod store;
 mod tasks;
 mod tenants;
 mod unmanaged;
+mod urgency;
 mod watch;
 mod wording;
 

@@ -17,6 +17,7 @@ use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
 use super::steps::{Planned, instant_of};
+use crate::clouds::Purpose;
 use crate::plan::{Access, Outcome};
 
 /// The first and the longest wait for the cloud to show what was written.
@@ -94,12 +95,18 @@ impl<K: AccessKind> Pass<'_, K> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the target through every account that has claims there. `named` is what claims name on it.
-    pub(super) async fn look_at_target(&mut self, accounts: &BTreeSet<ObjectKey>, named: Access) {
-        let Some(_) = self.target_key else { return };
+    /// Looks at the target through every account that has claims there. `named` is what claims name on it. Without a purpose
+    /// there is no target.
+    pub(super) async fn look_at_target(
+        &mut self,
+        accounts: &BTreeSet<ObjectKey>,
+        named: Access,
+        purpose: Option<Purpose>,
+    ) {
         // What lands while the list is read may be missing in it: the list speaks of its beginning.
         let began = Instant::now();
-        let target = Target { id: self.target, named };
+        let Some(purpose) = purpose else { return };
+        let target = Target { id: self.target, named, purpose };
         self.observation = observe::<K>(&target, self.engine.clients(accounts).await).await;
         let now = Instant::now();
         let troubled = self.observation.troubles().next().is_some();
@@ -152,7 +159,7 @@ impl<K: AccessKind> Pass<'_, K> {
             self.changes(principals).await;
         }
         let wrote = started.elapsed();
-        self.report(principals, |principal| !principal.written).await;
+        self.report(principals, |principal| principal.written.is_none()).await;
         wrote
     }
 

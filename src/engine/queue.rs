@@ -65,16 +65,12 @@ fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
 /// One pass. Returns when to look at the group again. Its target rests, unless the pass was given up.
 async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group, hurry: Arc<Notify>) -> Option<Instant> {
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
-    match timeout(limit, course::run(&engine, &group, &hurry)).await {
-        Ok(next) => {
-            engine.rest(&group, started, next);
-            next
-        }
-        Err(_) => {
-            warn!(%group, ?limit, "a pass took too long and was given up");
-            Some(Instant::now() + engine.settings.retry_after_refusal)
-        }
-    }
+    let Ok(next) = timeout(limit, course::run(&engine, &group, &hurry)).await else {
+        warn!(%group, ?limit, "a pass took too long and was given up");
+        return Some(Instant::now() + engine.settings.retry_after_refusal);
+    };
+    engine.rest(&group, started, next);
+    next
 }
 
 fn finish<K: AccessKind>(

@@ -19,7 +19,7 @@ use super::pass::Pass;
 use super::report::Told;
 use super::standing::Stand;
 use super::status::{self, Rest};
-use crate::api::{AccessStatus, ConditionStatus, ConditionType, FINALIZER};
+use crate::api::{AccessStatus, ConditionType, FINALIZER};
 use crate::plan::{Access, ClaimState, Observed, Outcome, Plan, Situation, Standing, Step, Verdict};
 
 /// Kubernetes patches in flight at once in one pass.
@@ -202,10 +202,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let unread = matches!(told.planned.plan.verdicts[member], Verdict::Unknown | Verdict::Frozen);
         let (member, entry) = (&told.principal.members[member], &told.principal.members[member].entry);
         let unlisted = member.account().is_some_and(|account| self.observation.trouble(account).is_some());
-        let ready = entry.status().condition(ConditionType::Ready).is_some_and(|ready| {
-            ready.status == ConditionStatus::True && ready.observed_generation == entry.generation
-        });
-        unread && ready && unlisted && member.located.problem.is_none() && self.failed_looks < 2
+        unread && entry.is_settled() && unlisted && member.located.problem.is_none() && self.failed_looks < 2
     }
 
     async fn send(&self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {

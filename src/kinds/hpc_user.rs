@@ -119,7 +119,7 @@ impl AccessKind for HpcClusters {
     }
 
     async fn list(client: &Ehpc, cluster: &Target<'_>) -> Result<Listing, CloudError> {
-        Ok(match client.users(cluster.id).await? {
+        Ok(match client.users(cluster.id, &cluster.purpose).await? {
             HpcUsers::ClusterGone => Listing::TargetGone,
             HpcUsers::Users(users) => Listing::of(
                 users.into_iter().map(|(name, group)| (name, Row { access: BTreeSet::from([group]), fixed: false })),
@@ -133,6 +133,7 @@ impl AccessKind for HpcClusters {
             before: change.before.first().cloned(),
             after: change.after.first().cloned(),
             password: change.secret.clone(),
+            purpose: change.purpose.clone(),
         };
         client.change(cluster, &changes.iter().map(user).collect::<Vec<_>>()).await
     }

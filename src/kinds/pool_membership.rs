@@ -96,7 +96,7 @@ impl AccessKind for Pools {
     }
 
     async fn list(client: &Dws, cluster: &Target<'_>) -> Result<Listing, CloudError> {
-        Ok(match client.users(cluster.id, &cluster.named).await? {
+        Ok(match client.users(cluster.id, &cluster.named, &cluster.purpose).await? {
             ClusterUsers::ClusterGone => Listing::TargetGone,
             ClusterUsers::Users { users, unknown_pools } => {
                 let row = |(user, pools)| (user, Row { access: pools, fixed: false });
@@ -110,6 +110,7 @@ impl AccessKind for Pools {
             user: change.principal.clone(),
             before: change.before.clone(),
             after: change.after.clone(),
+            purpose: change.purpose.clone(),
         };
         client.place(cluster, &changes.iter().map(placement).collect::<Vec<_>>()).await
     }

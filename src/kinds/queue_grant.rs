@@ -131,7 +131,7 @@ impl AccessKind for Queues {
     }
 
     async fn list(client: &Dli, queue: &Target<'_>) -> Result<Listing, CloudError> {
-        Ok(match client.users(queue.id).await? {
+        Ok(match client.users(queue.id, &queue.purpose).await? {
             QueueUsers::QueueGone => Listing::TargetGone,
             QueueUsers::Users(users) => Listing::of(
                 users.into_iter().map(|user| (user.name, Row { access: user.privileges, fixed: user.admin })),
@@ -151,6 +151,7 @@ impl AccessKind for Queues {
                 } else {
                     change.replacement()
                 },
+                purpose: change.purpose.clone(),
             })
             .collect();
         client.authorize(queue, &authorizations).await

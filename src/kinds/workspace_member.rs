@@ -164,7 +164,7 @@ impl AccessKind for Workspaces {
     }
 
     async fn list(client: &DataArts, workspace: &Target<'_>) -> Result<Listing, CloudError> {
-        Ok(match client.members(workspace.id).await? {
+        Ok(match client.members(workspace.id, &workspace.purpose).await? {
             WorkspaceMembers::WorkspaceGone => Listing::TargetGone,
             WorkspaceMembers::Members(members) => Listing::of(
                 members.into_iter().map(|member| (member.id, Row { access: member.roles, fixed: member.owner })),
@@ -179,6 +179,7 @@ impl AccessKind for Workspaces {
             // Whoever is a member gets all roles anew.
             after: if change.before.is_empty() { change.after.clone() } else { change.replacement() },
             identity: change.details.clone(),
+            purpose: change.purpose.clone(),
         };
         client.change(workspace, &changes.iter().map(membership).collect::<Vec<_>>()).await
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::alibaba::{self, Ehpc, Generation};
 use cloud_access_operator::clouds::huawei::{self, Dli};
-use cloud_access_operator::clouds::{CloudError, Environment, Keyring};
+use cloud_access_operator::clouds::{CloudError, Environment, Keyring, Purpose, Urgency};
 use futures::future::join_all;
 use simulator::{QueueKind, Simulator};
 use tokio::time::{advance, sleep};
@@ -102,7 +102,9 @@ impl Pod {
 
 /// Lists of both vendors.
 async fn look((dli, ehpc): &(Dli, Ehpc)) -> [Result<(), CloudError>; 2] {
-    let (queue, cluster) = tokio::join!(dli.users("etl"), ehpc.users(CLUSTER));
+    let purpose = |target: &str| Purpose { urgency: Urgency::Look, namespace: "team".into(), target: target.into() };
+    let (etl, hpc) = (purpose("etl"), purpose(CLUSTER));
+    let (queue, cluster) = tokio::join!(dli.users("etl", &etl), ehpc.users(CLUSTER, &hpc));
     [queue.map(drop), cluster.map(drop)]
 }
 

@@ -12,7 +12,7 @@ use cloud_access_operator::clouds::alibaba::{self, Ehpc, Generation, HpcUsers, U
 use cloud_access_operator::clouds::huawei::{
     self, Authorization, ClusterUsers, DataArts, Dli, Dws, Membership, Placement, QueueUsers, WorkspaceMembers,
 };
-use cloud_access_operator::clouds::{CloudError, Environment, Keyring, Transport, TransportError};
+use cloud_access_operator::clouds::{CloudError, Environment, Keyring, Purpose, Transport, TransportError, Urgency};
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::language::{Asked, Case, Message, parse};
@@ -139,26 +139,26 @@ impl Clients {
     async fn list(&self, service: &str, target: &str, named: &BTreeSet<String>) -> Result<Vec<String>, CloudError> {
         let gone = || vec!["it is gone".to_owned()];
         Ok(match service {
-            "dli" => match self.dli.users(target).await? {
+            "dli" => match self.dli.users(target, &purpose()).await? {
                 QueueUsers::Users(users) => {
                     users.iter().map(|user| row(&user.name, &user.privileges, user.admin)).collect()
                 }
                 QueueUsers::QueueGone => gone(),
             },
-            "dws" => match self.dws.users(target, named).await? {
+            "dws" => match self.dws.users(target, named, &purpose()).await? {
                 ClusterUsers::Users { users, unknown_pools } => {
                     let unknown = unknown_pools.iter().map(|pool| format!("no pool {pool}"));
                     users.iter().map(|(user, pools)| row(user, pools, false)).chain(unknown).collect()
                 }
                 ClusterUsers::ClusterGone => gone(),
             },
-            "data-arts" => match self.data_arts.members(target).await? {
+            "data-arts" => match self.data_arts.members(target, &purpose()).await? {
                 WorkspaceMembers::Members(members) => {
                     members.iter().map(|member| row(&member.id, &member.roles, member.owner)).collect()
                 }
                 WorkspaceMembers::WorkspaceGone => gone(),
             },
-            "ehpc" => match self.ehpc.users(target).await? {
+            "ehpc" => match self.ehpc.users(target, &purpose()).await? {
                 HpcUsers::Users(users) => users.iter().map(|(user, group)| format!("{user}: {group}")).collect(),
                 HpcUsers::ClusterGone => gone(),
             },
@@ -170,11 +170,21 @@ impl Clients {
         let asked = asked.iter().cloned();
         match service {
             "dli" => {
-                let change = |Asked { principal: user, before, after, .. }| Authorization { user, before, after };
+                let change = |Asked { principal: user, before, after, .. }| Authorization {
+                    user,
+                    before,
+                    after,
+                    purpose: purpose(),
+                };
                 self.dli.authorize(target, &asked.map(change).collect::<Vec<_>>()).await
             }
             "dws" => {
-                let change = |Asked { principal: user, before, after, .. }| Placement { user, before, after };
+                let change = |Asked { principal: user, before, after, .. }| Placement {
+                    user,
+                    before,
+                    after,
+                    purpose: purpose(),
+                };
                 self.dws.place(target, &asked.map(change).collect::<Vec<_>>()).await
             }
             "data-arts" => {
@@ -183,6 +193,7 @@ impl Clients {
                     id: asked.principal,
                     before: asked.before,
                     after: asked.after,
+                    purpose: purpose(),
                 };
                 self.data_arts.change(target, &asked.map(change).collect::<Vec<_>>()).await
             }
@@ -192,12 +203,18 @@ impl Clients {
                     name: asked.principal,
                     before: asked.before.into_iter().next(),
                     after: asked.after.into_iter().next(),
+                    purpose: purpose(),
                 };
                 self.ehpc.change(target, &asked.map(change).collect::<Vec<_>>()).await
             }
             _ => panic!("no service: {service}"),
         }
     }
+}
+
+/// What calls are for. Nothing of it goes over the wire.
+fn purpose() -> Purpose {
+    Purpose { urgency: Urgency::Change, namespace: "team".into(), target: "target".into() }
 }
 
 /// What a pod that may use the clouds' own identities finds in its environment.

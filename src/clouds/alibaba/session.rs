@@ -22,7 +22,7 @@ use crate::clouds::endpoint::{Endpoint, is_alibaba_region};
 use crate::clouds::exchange::{Keys, Signer};
 use crate::clouds::redact::Redactor;
 use crate::clouds::signature::hash;
-use crate::clouds::{CloudError, Fault, Keyring, Transport, Vendor};
+use crate::clouds::{CloudError, Fault, Keyring, Purpose, Transport, Vendor};
 
 /// Says that an action cannot be called by this HTTP method. The gateway says it before it calls the service.
 const UNSUPPORTED_METHOD: &str = "UnsupportedHTTPMethod";
@@ -31,7 +31,7 @@ const UNSUPPORTED_METHOD: &str = "UnsupportedHTTPMethod";
 ///
 /// # Guarantees
 ///
-/// - Calls keep to the pace; when one is throttled, all with these credentials pause.
+/// - Calls keep to the pace, and go in the order of their [`Purpose`]; when one is throttled, all with these credentials pause.
 /// - Refused credentials rest for a while, growing with every refusal; meanwhile callers get the refusal from memory.
 /// - A call refused for its credentials is repeated once, with the cloud's time, if ours is off. A form that the cloud
 ///   takes only as a query is repeated as one. Nothing else is repeated.
@@ -133,13 +133,13 @@ impl Session {
     }
 
     /// Makes one call. It is sent by `call.send_by`, or not at all.
-    pub(super) async fn call(&self, call: &Call) -> Result<Answer, CloudError> {
-        self.0.caller.call(&Signed { session: &self.0, call }).await
+    pub(super) async fn call(&self, call: &Call, purpose: &Purpose) -> Result<Answer, CloudError> {
+        self.0.caller.call(&Signed { session: &self.0, call, purpose }).await
     }
 
     /// Makes one write. It is sent by `call.send_by`, or not at all.
-    pub(super) async fn write(&self, call: &Call) -> Result<Answer, CloudError> {
-        self.0.caller.write(&Signed { session: &self.0, call }).await
+    pub(super) async fn write(&self, call: &Call, purpose: &Purpose) -> Result<Answer, CloudError> {
+        self.0.caller.write(&Signed { session: &self.0, call, purpose }).await
     }
 
     /// Makes one write with its parameters in a form, so that no password gets into a URL; in the query if the cloud refuses
@@ -147,10 +147,10 @@ impl Session {
     ///
     /// The vendor's metadata of 2018-04-12 knows only the query; whether a form is taken is unverified. The transport sends
     /// neither in the clear.
-    pub(super) async fn write_with_form(&self, mut call: Call) -> Result<Answer, CloudError> {
+    pub(super) async fn write_with_form(&self, mut call: Call, purpose: &Purpose) -> Result<Answer, CloudError> {
         if !self.query_only(|actions| actions.contains(call.action)) {
             call.method = Method::POST;
-            match self.write(&call).await {
+            match self.write(&call, purpose).await {
                 Err(error) if error.code() == Some(UNSUPPORTED_METHOD) => {
                     self.query_only(|actions| actions.insert(call.action));
                 }
@@ -158,7 +158,7 @@ impl Session {
             }
         }
         call.method = Method::GET;
-        self.write(&call).await
+        self.write(&call, purpose).await
     }
 
     fn query_only(&self, look: impl FnOnce(&mut BTreeSet<&'static str>) -> bool) -> bool {
@@ -185,6 +185,7 @@ pub(super) fn is_in_id(byte: u8) -> bool {
 struct Signed<'a> {
     session: &'a Inner,
     call: &'a Call,
+    purpose: &'a Purpose,
 }
 
 impl Signed<'_> {
@@ -225,6 +226,10 @@ impl Attempt for Signed<'_> {
 
     fn operation(&self) -> &'static str {
         self.call.operation
+    }
+
+    fn purpose(&self) -> &Purpose {
+        self.purpose
     }
 
     fn send_by(&self) -> Instant {

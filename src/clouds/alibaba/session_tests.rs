@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::endpoint::AllowedEndpoints;
-use crate::clouds::script::{Script, answer, answer_with};
+use crate::clouds::script::{Script, answer, answer_with, purpose};
 
 const DATE: &str = "2025-01-02T03:04:05Z";
 
@@ -54,7 +54,7 @@ fn call(method: Method, passwords: &[&str]) -> Call {
 }
 
 pub(crate) async fn get(session: &Session) -> Result<Value, CloudError> {
-    session.call(&call(Method::GET, &[])).await.map(|answer| answer.json)
+    session.call(&call(Method::GET, &[]), &purpose()).await.map(|answer| answer.json)
 }
 
 pub(crate) fn done() -> Value {
@@ -96,7 +96,7 @@ async fn a_read_goes_out_as_the_vendor_documents_it() {
 async fn what_is_signed_is_what_is_sent() {
     for method in [Method::GET, Method::POST] {
         let script = Script::of([answer(200, done())]);
-        assert!(session(&script, Generation::V2018).call(&call(method, &["a+b &*~"])).await.is_ok());
+        assert!(session(&script, Generation::V2018).call(&call(method, &["a+b &*~"]), &purpose()).await.is_ok());
         let request = script.requests().remove(0);
         let headers: Vec<(&str, &str)> =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())).collect();
@@ -121,7 +121,7 @@ async fn a_form_signs_its_content_type_and_a_temporary_key_its_token() {
         secret: SecretString::from("s3cr3t"),
         security_token: Some(SecretString::from("passing==")),
     };
-    assert!(new(settings(credentials), &script).call(&call(Method::POST, &["Pa5s w0rd+"])).await.is_ok());
+    assert!(new(settings(credentials), &script).call(&call(Method::POST, &["Pa5s w0rd+"]), &purpose()).await.is_ok());
     assert_eq!(script.sent(), ["POST / ClusterId=c%201&User.1.Password=Pa5s%20w0rd%2B"]);
     assert_eq!(script.header("content-type"), [Some("application/x-www-form-urlencoded".to_owned())]);
     assert_eq!(script.header("x-acs-security-token"), [Some("passing==".to_owned())]);
@@ -229,11 +229,11 @@ async fn a_password_goes_into_a_url_only_after_the_cloud_has_refused_exactly_the
         let script = by_method(status, UNSUPPORTED_METHOD);
         let session = session(&script, Generation::V2018);
         for _ in 0..2 {
-            assert!(session.write_with_form(call(Method::GET, &["Pa5s-w0rd"])).await.is_ok());
+            assert!(session.write_with_form(call(Method::GET, &["Pa5s-w0rd"]), &purpose()).await.is_ok());
         }
         assert_eq!(script.sent(), [form, query, query], "it is remembered");
         let other = Call { action: "ModifyUserPasswords", ..call(Method::GET, &["Pa5s-w0rd"]) };
-        assert!(session.write_with_form(other).await.is_ok());
+        assert!(session.write_with_form(other, &purpose()).await.is_ok());
         assert_eq!(script.sent()[3..], [form, query], "for each action");
     }
     for (status, code) in
@@ -241,11 +241,16 @@ async fn a_password_goes_into_a_url_only_after_the_cloud_has_refused_exactly_the
     {
         let script = by_method(status, code);
         let session = session(&script, Generation::V2018);
-        assert!(session.write_with_form(call(Method::GET, &["Pa5s-w0rd"])).await.is_err());
+        assert!(session.write_with_form(call(Method::GET, &["Pa5s-w0rd"]), &purpose()).await.is_err());
         assert_eq!(script.sent(), [form], "{code}");
     }
     let script = by_method(200, UNSUPPORTED_METHOD);
-    assert!(session(&script, Generation::V2018).write_with_form(call(Method::GET, &["Pa5s-w0rd"])).await.is_ok());
+    assert!(
+        session(&script, Generation::V2018)
+            .write_with_form(call(Method::GET, &["Pa5s-w0rd"]), &purpose())
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -271,7 +276,7 @@ async fn no_password_and_no_key_shows_in_an_error_whatever_the_cloud_repeats() {
     });
     for method in [Method::GET, Method::POST] {
         let script = Script::of([answer(400, &body)]);
-        let error = session(&script, Generation::V2018).call(&call(method, &["Pa5s-w0rd.+"])).await;
+        let error = session(&script, Generation::V2018).call(&call(method, &["Pa5s-w0rd.+"]), &purpose()).await;
         let shown = format!("{error:?} {}", error.as_ref().map_or_else(ToString::to_string, |_| String::new()));
         for secret in ["Pa5s-w0rd.%2B", "Pa5s-w0rd.+", "Pa5s-w0rd.%252B", "s3cr3t", "AKID", "GET"] {
             assert!(!shown.contains(secret), "{shown}");

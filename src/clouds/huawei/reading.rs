@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Session;
 use super::reply::Answer;
 use super::request::{Call, Service};
-use crate::clouds::CloudError;
+use crate::clouds::{CloudError, Purpose};
 
 /// How long reading one list may take, however many pages it has.
 const LIST_WINDOW: Duration = Duration::from_mins(2);
@@ -22,6 +22,7 @@ const MOMENT: Duration = Duration::from_secs(2);
 pub(super) struct Reading<'a> {
     session: &'a Session,
     service: Service,
+    purpose: &'a Purpose,
     send_by: Instant,
     /// Something of it was read.
     begun: AtomicBool,
@@ -29,13 +30,13 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// A reading that takes at most two minutes and one exchange.
-    pub(super) fn new(session: &'a Session, service: Service) -> Self {
-        Self::until(session, service, Instant::now() + LIST_WINDOW)
+    pub(super) fn new(session: &'a Session, service: Service, purpose: &'a Purpose) -> Self {
+        Self::until(session, service, purpose, Instant::now() + LIST_WINDOW)
     }
 
     /// A reading whose last call is sent by `send_by`.
-    pub(super) fn until(session: &'a Session, service: Service, send_by: Instant) -> Self {
-        Self { session, service, send_by, begun: AtomicBool::new(false) }
+    pub(super) fn until(session: &'a Session, service: Service, purpose: &'a Purpose, send_by: Instant) -> Self {
+        Self { session, service, purpose, send_by, begun: AtomicBool::new(false) }
     }
 
     /// Makes one call of the reading.
@@ -46,7 +47,7 @@ impl<'a> Reading<'a> {
         let mut call = Call::get(self.service, operation, target, self.send_by);
         loop {
             call.send_by = self.send_by.min(Instant::now() + TURN_WINDOW);
-            match self.session.call(&call).await {
+            match self.session.call(&call, self.purpose).await {
                 Err(CloudError::Throttled { retry_after: Some(pause), .. })
                     if (self.begun.load(Ordering::Relaxed) || pause <= MOMENT)
                         && Instant::now() + pause < self.send_by =>
@@ -73,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::clouds::huawei::session::tests::{key, session};
-    use crate::clouds::script::{Script, answer, answer_with, kind};
+    use crate::clouds::script::{Script, answer, answer_with, kind, purpose};
 
     #[tokio::test(start_paused = true)]
     async fn a_reading_under_way_waits_for_a_throttled_account_and_one_not_begun_for_a_moment_only() {
@@ -85,7 +86,8 @@ mod tests {
             (vec![answer(200, json!({})), throttled("200"), answer(200, json!({}))], 2, "throttled", 0),
         ] {
             let session = session(&Script::of(answers), key());
-            let (reading, start) = (Reading::new(&session, Service::Dws), Instant::now());
+            let purpose = purpose();
+            let (reading, start) = (Reading::new(&session, Service::Dws, &purpose), Instant::now());
             let mut result = reading.get("list", "/x".to_owned()).await;
             for _ in 1..calls {
                 result = reading.get("list", "/x".to_owned()).await;

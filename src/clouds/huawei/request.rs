@@ -19,8 +19,6 @@ pub(super) const REPLACE_WINDOW: Duration = Duration::from_secs(10);
 /// Until when a call may be sent that follows from a refusal.
 pub(super) const REPAIR_WINDOW: Duration = Duration::from_secs(25);
 const _: () = assert!(REPAIR_WINDOW.as_secs() + EXCHANGE_TIMEOUT.as_secs() < IN_FLIGHT.as_secs());
-/// Calls that one client makes at once; fewer than the account's, so that the lists of other targets get their turns.
-pub(super) const CALLS_AT_ONCE: usize = 3;
 
 /// Who answers a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,13 +17,13 @@ use crate::clock::Clock;
 use crate::clouds::caller::{Attempt, Caller, Wire};
 use crate::clouds::endpoint::{Endpoint, is_huawei_region};
 use crate::clouds::redact::Redactor;
-use crate::clouds::{CloudError, Keyring, Transport, Vendor};
+use crate::clouds::{CloudError, Keyring, Purpose, Transport, Vendor};
 
 /// One project of Huawei Cloud with the credentials to call it.
 ///
 /// # Guarantees
 ///
-/// - Calls keep to the pace; when one is throttled, all with these credentials pause.
+/// - Calls keep to the pace, and go in the order of their [`Purpose`]; when one is throttled, all with these credentials pause.
 /// - Refused credentials rest for a while, growing with every refusal; meanwhile callers get the refusal from memory.
 /// - A call refused for its credentials is repeated once if there is reason to expect more: a token fetched anew, or a
 ///   signature with the cloud's time when ours is off. Nothing else is repeated.
@@ -112,17 +112,17 @@ impl Session {
     }
 
     /// Makes one call. It is sent by `call.send_by`, or not at all.
-    pub(super) async fn call(&self, call: &Call) -> Result<Answer, CloudError> {
-        self.0.caller.call(&self.authenticated(call)).await
+    pub(super) async fn call(&self, call: &Call, purpose: &Purpose) -> Result<Answer, CloudError> {
+        self.0.caller.call(&self.authenticated(call, purpose)).await
     }
 
     /// Makes one write. It is sent by `call.send_by`, or not at all.
-    pub(super) async fn write(&self, call: &Call) -> Result<Answer, CloudError> {
-        self.0.caller.write(&self.authenticated(call)).await
+    pub(super) async fn write(&self, call: &Call, purpose: &Purpose) -> Result<Answer, CloudError> {
+        self.0.caller.write(&self.authenticated(call, purpose)).await
     }
 
-    fn authenticated<'a>(&'a self, call: &'a Call) -> Authenticated<'a> {
-        Authenticated { auth: &self.0.auth, endpoint: &self.reach(call.service).endpoint, call }
+    fn authenticated<'a>(&'a self, call: &'a Call, purpose: &'a Purpose) -> Authenticated<'a> {
+        Authenticated { auth: &self.0.auth, endpoint: &self.reach(call.service).endpoint, call, purpose }
     }
 
     fn reach(&self, service: Service) -> &Reach {
@@ -150,6 +150,7 @@ struct Authenticated<'a> {
     auth: &'a Auth,
     endpoint: &'a Endpoint,
     call: &'a Call,
+    purpose: &'a Purpose,
 }
 
 impl Attempt for Authenticated<'_> {
@@ -158,6 +159,10 @@ impl Attempt for Authenticated<'_> {
 
     fn operation(&self) -> &'static str {
         self.call.operation
+    }
+
+    fn purpose(&self) -> &Purpose {
+        self.purpose
     }
 
     fn send_by(&self) -> Instant {

@@ -9,7 +9,7 @@ use super::*;
 use crate::clouds::TransportError;
 use crate::clouds::endpoint::AllowedEndpoints;
 use crate::clouds::huawei::{Credentials, Endpoints};
-use crate::clouds::script::{Script, answer, answer_with};
+use crate::clouds::script::{Script, answer, answer_with, purpose};
 use crate::clouds::transport::EXCHANGE_TIMEOUT;
 
 const CALLS: &str = "GET /v1.0/p/queues";
@@ -55,7 +55,7 @@ pub(crate) fn session(script: &Arc<Script>, credentials: Credentials) -> Session
 pub(crate) async fn get(session: &Session) -> Result<serde_json::Value, CloudError> {
     let send_by = Instant::now() + Duration::from_secs(20);
     let call = Call::get(Service::Dli, "list queues", "/v1.0/p/queues".to_owned(), send_by);
-    session.call(&call).await.map(|answer| answer.json)
+    session.call(&call, &purpose()).await.map(|answer| answer.json)
 }
 
 pub(crate) fn rejected(result: &Result<serde_json::Value, CloudError>) -> bool {
@@ -90,7 +90,7 @@ async fn a_write_signs_its_content_type_and_a_temporary_key_its_token() {
     };
     let call = Call::get(Service::Dli, "grant", "/x".to_owned(), Instant::now());
     let call = call.with_body(http::Method::PUT, &json!({"a": 1}));
-    assert!(session(&script, credentials).call(&call).await.is_ok());
+    assert!(session(&script, credentials).call(&call, &purpose()).await.is_ok());
     assert_eq!(script.sent(), [r#"PUT /x {"a":1}"#]);
     assert_eq!(script.header("x-security-token"), [Some("passing==".to_owned())]);
     assert_eq!(script.header("content-type"), [Some("application/json".to_owned())]);
@@ -109,7 +109,7 @@ async fn every_service_has_its_host_and_its_own_word_for_json() {
         let script = Script::of([answer(200, json!({}))]);
         let call = Call::get(service, "write", "/x".to_owned(), Instant::now());
         let call = call.with_body(http::Method::POST, &json!({}));
-        assert!(session(&script, key()).call(&call).await.is_ok());
+        assert!(session(&script, key()).call(&call, &purpose()).await.is_ok());
         let expected = format!("{host}.cn-north-4.myhuaweicloud.com");
         assert_eq!(script.requests()[0].uri().host(), Some(expected.as_str()));
         assert_eq!(script.header("content-type"), [Some(content_type.to_owned())]);
@@ -311,7 +311,7 @@ async fn a_write_waits_while_the_account_pauses_if_its_turn_then_still_comes_in_
             answer(200, json!({})),
         ]);
         let call = Call::get(Service::Dli, "grant", "/x".to_owned(), Instant::now() + Duration::from_secs(20));
-        let result = session(&script, key()).write(&call).await;
+        let result = session(&script, key()).write(&call, &purpose()).await;
         assert_eq!((result.is_ok(), script.sent().len()), (expected, calls), "{pause}");
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::advance;
 
 use super::tests::{clock, get, key, new, password, rejected, settings, token};
 use super::*;
+use crate::clouds::Observer;
 use crate::clouds::huawei::Credentials;
 use crate::clouds::script::{Script, answer, answer_with};
 
@@ -81,6 +82,15 @@ async fn an_account_that_is_made_anew_neither_ends_nor_shortens_the_pause() {
     }
 }
 
+/// Keeps what is said of clocks.
+struct Listener(Arc<Mutex<Vec<(Vendor, i64)>>>);
+
+impl Observer for Listener {
+    fn clock_is_off(&self, vendor: Vendor, seconds: i64) {
+        self.0.lock().unwrap().push((vendor, seconds));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_clock_is_corrected_once_for_all_sessions() {
     let script = Script::slow(SECOND, |request| {
@@ -92,8 +102,7 @@ async fn the_clock_is_corrected_once_for_all_sessions() {
         }
     });
     let told: Arc<Mutex<Vec<_>>> = Arc::default();
-    let listener = Arc::clone(&told);
-    let keyring = Keyring::new(move |vendor, seconds| listener.lock().unwrap().push((vendor, seconds)));
+    let keyring = Keyring::new(Listener(Arc::clone(&told)));
     let session = |credentials| new(settings(credentials), &script, &keyring);
     let (one, two, three) = (session(key()), session(another("two", None)), session(another("three", None)));
     let results = tokio::join!(get(&one), get(&two));

@@ -6,12 +6,13 @@ use http::Method;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
+use super::list::Look;
 use super::{Ehpc, UserChange, check_password, v2018, v2024};
 use crate::clouds::alibaba::Generation;
 use crate::clouds::alibaba::request::Call;
 use crate::clouds::batch::{Refusal, in_chunks, not_sent_after};
 use crate::clouds::transport::EXCHANGE_TIMEOUT;
-use crate::clouds::{CloudError, Fault, IN_FLIGHT};
+use crate::clouds::{CloudError, Fault, IN_FLIGHT, Purpose};
 
 /// Until when, after the changes were asked for, a call may be sent.
 const SEND_WINDOW: Duration = Duration::from_secs(25);
@@ -165,7 +166,9 @@ impl Ehpc {
         send_by: Instant,
     ) -> Vec<Result<(), CloudError>> {
         let error = error.partly();
-        let Ok(shown) = self.read_users(cluster, send_by).await else {
+        let purpose = Purpose::most_urgent(users.iter().map(|user| &user.purpose));
+        let Some(purpose) = purpose else { return Vec::new() };
+        let Ok(shown) = self.read_users(&Look { cluster, purpose, send_by }).await else {
             return users.iter().map(|_| Err(error.clone())).collect();
         };
         let missing: Vec<&UserChange> = users.iter().copied().filter(|user| !shown.contains_key(&user.name)).collect();
@@ -187,12 +190,14 @@ impl Ehpc {
             Generation::V2018 => v2018::words(step, users),
             Generation::V2024 => v2024::words(step, users),
         };
+        let purpose = Purpose::most_urgent(users.iter().map(|user| &user.purpose));
+        let Some(purpose) = purpose else { return Ok(()) };
         parameters.insert(0, ("ClusterId".to_owned(), cluster.to_owned()));
         let passwords = users.iter().filter_map(|user| user.password.clone()).collect();
         let call = Call { operation: step.operation(), action, generation, method, parameters, passwords, send_by };
         let answer = match generation {
-            Generation::V2018 if call.method == Method::POST => self.session.write_with_form(call).await,
-            Generation::V2018 | Generation::V2024 => self.session.write(&call).await,
+            Generation::V2018 if call.method == Method::POST => self.session.write_with_form(call, purpose).await,
+            Generation::V2018 | Generation::V2024 => self.session.write(&call, purpose).await,
         };
         let answer = answer.map_err(refusal)?;
         match generation {

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::super::tests::{BOTH, ehpc, error, page, sent};
 use super::*;
 use crate::clouds::alibaba::Generation::{V2018, V2024};
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 fn change(name: &str, before: &str, after: &str, password: &str) -> UserChange {
     let some = |word: &str| (!word.is_empty()).then(|| word.to_owned());
     let password = some(password).map(SecretString::from);
-    UserChange { name: name.to_owned(), before: some(before), after: some(after), password }
+    UserChange { name: name.to_owned(), before: some(before), after: some(after), password, purpose: purpose() }
 }
 
 fn added(name: &str) -> UserChange {

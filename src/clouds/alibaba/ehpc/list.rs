@@ -12,7 +12,7 @@ use super::{Ehpc, HpcUsers, v2018, v2024};
 use crate::clouds::alibaba::Generation;
 use crate::clouds::alibaba::reply::Answer;
 use crate::clouds::alibaba::request::Call;
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const LIST_USERS: &str = "list cluster users";
 const FIND_CLUSTER: &str = "look up the cluster";
@@ -48,6 +48,14 @@ struct Row {
     group: String,
 }
 
+/// What one look at a cluster is about.
+pub(super) struct Look<'a> {
+    pub(super) cluster: &'a str,
+    pub(super) purpose: &'a Purpose,
+    /// Its last call is sent by then.
+    pub(super) send_by: Instant,
+}
+
 impl Ehpc {
     /// Reads who has an account on `cluster`: completely, or not at all. Takes at most two and a half minutes.
     ///
@@ -60,24 +68,20 @@ impl Ehpc {
     /// when one call says that the cluster is not found and another one shows it. [`CloudError::TargetNotFound`] if only
     /// the other generation knows the cluster. [`CloudError::TargetNotReady`] and [`CloudError::Unavailable`] also when
     /// the cluster cannot run the command.
-    pub async fn users(&self, cluster: &str) -> Result<HpcUsers, CloudError> {
-        let send_by = Instant::now() + LIST_WINDOW;
-        match self.read_users(cluster, send_by).await {
+    pub async fn users(&self, cluster: &str, purpose: &Purpose) -> Result<HpcUsers, CloudError> {
+        let look = Look { cluster, purpose, send_by: Instant::now() + LIST_WINDOW };
+        match self.read_users(&look).await {
             Ok(users) => Ok(HpcUsers::Users(users)),
-            Err(CloudError::TargetNotFound { fault }) => self.confirm_gone(cluster, fault, send_by).await,
+            Err(CloudError::TargetNotFound { fault }) => self.confirm_gone(&look, fault).await,
             Err(error) => Err(error),
         }
     }
 
     /// A list of more than one page is believed if two readings in a row agree: one alone misses a user when another one
     /// before it is deleted meanwhile.
-    pub(super) async fn read_users(
-        &self,
-        cluster: &str,
-        send_by: Instant,
-    ) -> Result<BTreeMap<String, String>, CloudError> {
-        let (users, last) = self.reading(cluster, false, send_by).await?;
-        if last.number == 1 || self.reading(cluster, true, send_by).await?.0 == users {
+    pub(super) async fn read_users(&self, look: &Look<'_>) -> Result<BTreeMap<String, String>, CloudError> {
+        let (users, last) = self.reading(look, false).await?;
+        if last.number == 1 || self.reading(look, true).await?.0 == users {
             Ok(users)
         } else {
             Err(last.answer.unexpected("the list changed while it was read"))
@@ -86,16 +90,11 @@ impl Ehpc {
 
     /// Reads all pages once. The last one is shorter than the size that the service says pages have; the total alone does
     /// not count, as the vendor's own example has one that is too small.
-    async fn reading(
-        &self,
-        cluster: &str,
-        begun: bool,
-        send_by: Instant,
-    ) -> Result<(BTreeMap<String, String>, Page), CloudError> {
+    async fn reading(&self, look: &Look<'_>, begun: bool) -> Result<(BTreeMap<String, String>, Page), CloudError> {
         let mut users = BTreeMap::new();
         let mut number = 1;
         loop {
-            let mut page = self.page(cluster, number, begun || number > 1, send_by).await?;
+            let mut page = self.page(look, number, begun || number > 1).await?;
             let rows = std::mem::take(&mut page.rows);
             let got = rows.len();
             for row in rows {
@@ -120,7 +119,8 @@ impl Ehpc {
 
     /// A list under way waits for a throttled account to go on: begun anew, a list of more pages than the cloud takes in a
     /// burst would never be read.
-    async fn page(&self, cluster: &str, number: usize, begun: bool, send_by: Instant) -> Result<Page, CloudError> {
+    async fn page(&self, look: &Look<'_>, number: usize, begun: bool) -> Result<Page, CloudError> {
+        let &Look { cluster, purpose, send_by } = look;
         let parameters =
             [("ClusterId", cluster), ("PageNumber", &number.to_string()), ("PageSize", &PAGE_SIZE.to_string())];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -135,7 +135,7 @@ impl Ehpc {
         };
         loop {
             call.send_by = turn(send_by);
-            match self.session.call(&call).await {
+            match self.session.call(&call, purpose).await {
                 Err(CloudError::Throttled { retry_after: Some(pause), .. })
                     if begun && Instant::now() + pause < send_by =>
                 {
@@ -147,10 +147,10 @@ impl Ehpc {
     }
 
     /// One call has said that the cluster is not found. Asks both generations for the cluster itself.
-    async fn confirm_gone(&self, cluster: &str, said: Fault, send_by: Instant) -> Result<HpcUsers, CloudError> {
+    async fn confirm_gone(&self, look: &Look<'_>, said: Fault) -> Result<HpcUsers, CloudError> {
         let own = self.session.generation();
         for generation in [own, own.other()] {
-            match self.find_cluster(generation, cluster, send_by).await {
+            match self.find_cluster(generation, look).await {
                 Ok(()) if generation == own => {
                     let message =
                         format!("the cluster is said not to exist, and yet can be looked up: {}", said.message);
@@ -167,7 +167,7 @@ impl Ehpc {
         Ok(HpcUsers::ClusterGone)
     }
 
-    async fn find_cluster(&self, generation: Generation, cluster: &str, send_by: Instant) -> Result<(), CloudError> {
+    async fn find_cluster(&self, generation: Generation, look: &Look<'_>) -> Result<(), CloudError> {
         let (action, method, shown) = match generation {
             Generation::V2018 => v2018::CLUSTER,
             Generation::V2024 => v2024::CLUSTER,
@@ -177,11 +177,11 @@ impl Ehpc {
             action,
             generation,
             method,
-            parameters: vec![("ClusterId".to_owned(), cluster.to_owned())],
+            parameters: vec![("ClusterId".to_owned(), look.cluster.to_owned())],
             passwords: Vec::new(),
-            send_by: turn(send_by),
+            send_by: turn(look.send_by),
         };
-        let answer = self.session.call(&call).await?;
+        let answer = self.session.call(&call, look.purpose).await?;
         match answer.json.pointer(shown) {
             Some(found) if !found.is_null() => Ok(()),
             _ => Err(answer.unexpected("no cluster in the answer")),

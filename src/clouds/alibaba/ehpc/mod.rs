@@ -17,6 +17,7 @@ use secrecy::SecretString;
 pub use password::{PasswordRule, check_password};
 
 use super::Session;
+use crate::clouds::Purpose;
 
 /// Who has an account on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct UserChange {
     pub after: Option<String>,
     /// The password to set. A new user needs one; with `before == after`, it is all that changes.
     pub password: Option<SecretString>,
+    /// What the change is made for.
+    pub purpose: Purpose,
 }
 
 /// The E-HPC client of one account. Cheap to make: what it learns is the session's.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::clouds::alibaba::Generation::{self, V2018, V2024};
 use crate::clouds::alibaba::session::tests::session;
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 use crate::clouds::{CloudError, TransportError};
 
 pub(super) const BOTH: [Generation; 2] = [V2018, V2024];
@@ -53,7 +53,7 @@ fn listed(rows: &[(&str, &str)]) -> HpcUsers {
 /// Reads the users of `ehpc-1`; the answers are told as status and body. Returns the result and what was sent.
 async fn users(generation: Generation, answers: Vec<(u16, Value)>) -> (Result<HpcUsers, CloudError>, Vec<String>) {
     let script = Script::of(answers.into_iter().map(|(status, body)| answer(status, body)));
-    let result = ehpc(&script, generation).users("ehpc-1").await;
+    let result = ehpc(&script, generation).users("ehpc-1", &purpose()).await;
     (result, sent(&script))
 }
 
@@ -186,11 +186,11 @@ async fn a_list_without_end_is_given_up() {
         page["PageNumber"] = json!(null);
         answer(200, page)
     });
-    assert_eq!(kind(&ehpc(&same, V2018).users("ehpc-1").await), "unexpected reply");
+    assert_eq!(kind(&ehpc(&same, V2018).users("ehpc-1", &purpose()).await), "unexpected reply");
     assert_eq!(same.sent().len(), 2, "the same page again");
 
     let endless = Script::by(endless_page);
-    assert_eq!(kind(&ehpc(&endless, V2018).users("ehpc-1").await), "unexpected reply");
+    assert_eq!(kind(&ehpc(&endless, V2018).users("ehpc-1", &purpose()).await), "unexpected reply");
     assert_eq!(endless.sent().len(), 200);
 }
 
@@ -283,6 +283,6 @@ async fn an_answer_that_is_no_absence_needs_no_second_look() {
 async fn a_list_takes_no_longer_than_its_window_and_one_exchange() {
     let script = Script::slow(Duration::from_secs(29), endless_page);
     let start = Instant::now();
-    assert_eq!(kind(&ehpc(&script, V2018).users("ehpc-1").await), "throttled", "not sent");
+    assert_eq!(kind(&ehpc(&script, V2018).users("ehpc-1", &purpose()).await), "throttled", "not sent");
     assert!(start.elapsed() < Duration::from_secs(150), "{:?}", start.elapsed());
 }

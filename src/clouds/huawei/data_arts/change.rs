@@ -11,15 +11,14 @@ use tokio::time::Instant;
 use super::identity::{Facts, Identity, Party};
 use super::{DataArts, WorkspaceMembers};
 use crate::clouds::batch::{Refusal, in_chunks};
+use crate::clouds::budget::CALLS_AT_ONCE;
 use crate::clouds::huawei::culprit::{
     about_the_principal, as_bad_as_the_look, blames_the_principal, explained, is_worth_a_look, refusal,
 };
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
-use crate::clouds::huawei::request::{
-    CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, is_id, target,
-};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::huawei::request::{Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, is_id, target};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const ADD: &str = "add workspace members";
 const UPDATE: &str = "update a workspace member";
@@ -38,6 +37,8 @@ pub struct Membership {
     pub after: BTreeSet<String>,
     /// What is known beside the id.
     pub identity: Option<Identity>,
+    /// What the change is made for.
+    pub purpose: Purpose,
 }
 
 impl DataArts {
@@ -72,8 +73,9 @@ impl DataArts {
         let others = changing.identify(false).await;
         changing.add(&others).await;
         changing.make_in_parts(&others).await;
-        if !changing.doubtful.is_empty() {
-            changing.look(&Reading::until(&self.session, Service::DataArts, start + REPAIR_WINDOW)).await;
+        let doubtful = changing.doubtful.iter().map(|&index| &changes[index].purpose);
+        if let Some(purpose) = Purpose::most_urgent(doubtful) {
+            changing.look(&Reading::until(&self.session, Service::DataArts, purpose, start + REPAIR_WINDOW)).await;
         }
         for (change, result) in changes.iter().zip(&changing.results) {
             if result.as_ref().is_err_and(blames_the_principal) {
@@ -222,14 +224,14 @@ impl Changing<'_> {
     /// Makes one change in parts: first what goes, then one role after the other, each on top of what was accepted. The last
     /// refusal counts; anything else that goes wrong ends it.
     async fn part_by_part(&self, index: usize, party: &Party) -> Result<(), CloudError> {
-        let Membership { id, before, .. } = &self.changes[index];
+        let Membership { id, before, purpose, .. } = &self.changes[index];
         let Difference { added, removed } = &self.differences[index];
         let mut member = self.is_member(index);
         let mut party = party.clone();
         if !member {
             // What was said of somebody who is not on the list may be why.
             let kind = Facts { group: Some(party.group), ..Facts::default() };
-            party = self.client.identify_by_iam(id, kind, self.send_by).await.unwrap_or(party);
+            party = self.client.identify_by_iam(id, kind, purpose, self.send_by).await.unwrap_or(party);
         }
         let removal = (!removed.is_empty()).then_some(None);
         let mut roles = before.clone();
@@ -289,7 +291,10 @@ impl Changing<'_> {
         let target = target(&[&["v2", session.project_id(), self.workspace], below].concat(), &[]);
         let send_by = if operation == UPDATE { self.replace_by } else { self.send_by };
         let call = Call::get(Service::DataArts, operation, target, send_by).with_body(method, body);
-        let written = session.write(&call).await.and_then(|answer| answer.confirmed());
+        let concerned = self.changes.iter().filter(|change| ids.contains(&change.id.as_str()));
+        let purpose = Purpose::most_urgent(concerned.map(|change| &change.purpose));
+        let Some(purpose) = purpose else { return Ok(()) };
+        let written = session.write(&call, purpose).await.and_then(|answer| answer.confirmed());
         written.map_err(|error| {
             let error = explained(error, asked_for);
             refusal(if let [id] = ids { about_the_principal(error, self.workspace, id) } else { error })

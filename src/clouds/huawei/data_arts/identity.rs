@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{DataArts, Membership, wire};
 use crate::clouds::huawei::request::{Call, Service, target};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const LOOK_UP_USER: &str = "look up an IAM user";
 const LOOK_UP_GROUP: &str = "look up an IAM user group";
@@ -147,19 +147,25 @@ impl DataArts {
         };
         match facts.entry(&change.id) {
             Some(party) => Ok(party),
-            None => self.identify_by_iam(&change.id, facts, send_by).await,
+            None => self.identify_by_iam(&change.id, facts, &change.purpose, send_by).await,
         }
     }
 
     /// Finds out how a call names the principal: by these facts, and where they say nothing as IAM does.
-    pub(super) async fn identify_by_iam(&self, id: &str, facts: Facts, send_by: Instant) -> Result<Party, CloudError> {
+    pub(super) async fn identify_by_iam(
+        &self,
+        id: &str,
+        facts: Facts,
+        purpose: &Purpose,
+        send_by: Instant,
+    ) -> Result<Party, CloudError> {
         let looked_up = self.known.learned().looked_up.get(id).cloned();
         let looked_up = looked_up.filter(|known| facts.group.is_none_or(|group| known.group == Some(group)));
         let looked_up = match (looked_up, facts.group) {
             (Some(looked_up), _) => looked_up,
-            (None, Some(group)) => self.look_up(id, group, send_by).await?,
-            (None, None) => match self.look_up(id, false, send_by).await {
-                Err(CloudError::PrincipalNotFound { .. }) => self.look_up(id, true, send_by).await?,
+            (None, Some(group)) => self.look_up(id, group, purpose, send_by).await?,
+            (None, None) => match self.look_up(id, false, purpose, send_by).await {
+                Err(CloudError::PrincipalNotFound { .. }) => self.look_up(id, true, purpose, send_by).await?,
                 user => user?,
             },
         };
@@ -169,13 +175,13 @@ impl DataArts {
     }
 
     /// Asks IAM, and keeps what it says.
-    async fn look_up(&self, id: &str, group: bool, send_by: Instant) -> Result<Facts, CloudError> {
+    async fn look_up(&self, id: &str, group: bool, purpose: &Purpose, send_by: Instant) -> Result<Facts, CloudError> {
         let (operation, target) = if group {
             (LOOK_UP_GROUP, target(&["v3", "groups", id], &[]))
         } else {
             (LOOK_UP_USER, target(&["v3.0", "OS-USER", "users", id], &[]))
         };
-        let answer = match self.session.call(&Call::get(Service::Iam, operation, target, send_by)).await {
+        let answer = match self.session.call(&Call::get(Service::Iam, operation, target, send_by), purpose).await {
             Ok(answer) => answer,
             Err(CloudError::Rejected { fault }) if is_not_found(&fault) => {
                 return Err(CloudError::PrincipalNotFound { fault });

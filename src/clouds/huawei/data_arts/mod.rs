@@ -15,7 +15,7 @@ use super::Session;
 use super::paging::{Incomplete, Page, Pages, read_all};
 use super::reading::Reading;
 use super::request::{Service, is_id, target};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const LIST_MEMBERS: &str = "list workspace members";
 const LIST_ROLES: &str = "list workspace roles";
@@ -64,12 +64,12 @@ impl DataArts {
     /// [`CloudError::UnexpectedReply`] for a list that is incomplete, contradicts itself or changed while it was read, and
     /// when one call says that the workspace is not found and another one answers for it. [`CloudError::Rejected`], without
     /// a call, for an id that no workspace can have.
-    pub async fn members(&self, workspace: &str) -> Result<WorkspaceMembers, CloudError> {
+    pub async fn members(&self, workspace: &str, purpose: &Purpose) -> Result<WorkspaceMembers, CloudError> {
         if !is_id(workspace) {
             let fault = Fault::of(LIST_MEMBERS, "not sent: no workspace can have this id");
             return Err(CloudError::Rejected { fault });
         }
-        self.read_members(&Reading::new(&self.session, Service::DataArts), workspace).await
+        self.read_members(&Reading::new(&self.session, Service::DataArts, purpose), workspace).await
     }
 
     async fn read_members(&self, reading: &Reading<'_>, workspace: &str) -> Result<WorkspaceMembers, CloudError> {

@@ -7,7 +7,7 @@ use http::Request;
 
 use super::super::tests::{WORKSPACE, data_arts, error, list, row, set};
 use super::*;
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 /// The ids of the roles that a call names.
 fn roles_of(request: &Request<Bytes>) -> Vec<String> {
@@ -49,7 +49,13 @@ async fn make(
 ) -> (Result<(), CloudError>, Vec<String>) {
     let script = workspace(set(before), refusal);
     let identity = Identity::User { name: Some(name.to_owned()), domain_id: Some("d1".to_owned()), domain_name: None };
-    let change = Membership { id: "u1".to_owned(), before: set(before), after: set(after), identity: Some(identity) };
+    let change = Membership {
+        id: "u1".to_owned(),
+        before: set(before),
+        after: set(after),
+        identity: Some(identity),
+        purpose: purpose(),
+    };
     let mut results = data_arts(&script).change(WORKSPACE, &[change]).await;
     let written = script.requests().into_iter().filter(|request| request.method() != Method::GET);
     let written = written.map(|request| {

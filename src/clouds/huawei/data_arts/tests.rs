@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::huawei::session::tests::{key, session};
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 pub(super) const WORKSPACE: &str = "0d4a9b3f5e6c4f0f9d3f7e2b1a5c8d90";
 pub(super) const USERS: &str = "/v2/p/0d4a9b3f5e6c4f0f9d3f7e2b1a5c8d90/users";
@@ -39,7 +39,7 @@ pub(super) fn error(code: &str) -> Value {
 /// Reads the members; the answers are told as status and body. Returns the result and what was sent.
 async fn members(answers: Vec<(u16, Value)>) -> (Result<WorkspaceMembers, CloudError>, Vec<String>) {
     let script = Script::of(answers.into_iter().map(|(status, body)| answer(status, body)));
-    let result = data_arts(&script).members(WORKSPACE).await;
+    let result = data_arts(&script).members(WORKSPACE, &purpose()).await;
     (result, script.sent())
 }
 
@@ -51,7 +51,7 @@ async fn the_members_of_a_workspace_are_read_by_the_ids_of_users_and_groups() {
     let script = Script::of([answer(200, body)]);
     let member = |id: &str, roles: &[&str], owner| Member { id: id.to_owned(), roles: set(roles), owner };
     let expected = [member("u1", &["r00002", "r00003"], false), member("boss", &[], true), member("g1", &[], false)];
-    let result = data_arts(&script).members(WORKSPACE).await;
+    let result = data_arts(&script).members(WORKSPACE, &purpose()).await;
     assert_eq!(result, Ok(WorkspaceMembers::Members(expected.to_vec())));
     assert_eq!(script.sent(), [format!("GET {USERS}?limit=100&offset=0")]);
     assert_eq!(script.requests()[0].uri().host(), Some("dayu.cn-north-4.myhuaweicloud.com"));
@@ -134,7 +134,7 @@ async fn an_answer_that_is_no_absence_needs_no_second_look() {
 async fn an_id_that_would_change_the_path_is_not_sent() {
     for workspace in ["", "..", "a/b", "a b", &"a".repeat(65)] {
         let script = Script::of([]);
-        assert_eq!(kind(&data_arts(&script).members(workspace).await), "rejected", "{workspace}");
+        assert_eq!(kind(&data_arts(&script).members(workspace, &purpose()).await), "rejected", "{workspace}");
         assert!(script.sent().is_empty());
     }
 }

@@ -9,13 +9,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Authorization, Dli, QueueUser, QueueUsers, queue_name, wire};
+use crate::clouds::budget::CALLS_AT_ONCE;
 use crate::clouds::huawei::culprit::about_the_principal;
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
-use crate::clouds::huawei::request::{
-    CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, target,
-};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::huawei::request::{Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, target};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 /// What one call does to the privileges that a user has on a queue. In the order in which the calls are made: what takes
 /// away goes first.
@@ -83,7 +82,14 @@ impl Dli {
                 (None, _) => {}
                 (Some(_), Err(error)) => results[index] = Err(error),
                 (Some((action, privileges)), Ok(queue)) => {
-                    writes.push(Write { index, queue, user: change.user.clone(), action, privileges });
+                    writes.push(Write {
+                        index,
+                        queue,
+                        user: change.user.clone(),
+                        purpose: change.purpose.clone(),
+                        action,
+                        privileges,
+                    });
                 }
             }
         }
@@ -114,7 +120,8 @@ impl Dli {
         let Ok(queue) = queue_name(Action::Update.operation(), queue) else {
             return;
         };
-        let reading = Reading::until(&self.session, Service::Dli, send_by);
+        let Some(purpose) = Purpose::most_urgent(refused.iter().map(|&index| &changes[index].purpose)) else { return };
+        let reading = Reading::until(&self.session, Service::Dli, purpose, send_by);
         let users = match self.read_users(&reading, &queue).await {
             Ok(QueueUsers::Users(users)) => users,
             Ok(QueueUsers::QueueGone) => {
@@ -142,8 +149,8 @@ impl Dli {
                 results[index] = Ok(());
             } else if may_replace(&users, &change.user) && matches!(results[index], Err(CloudError::Rejected { .. })) {
                 let privileges = &(now - &difference.removed) | &difference.added;
-                let user = change.user.clone();
-                writes.push(Write { index, queue: queue.clone(), user, action: Action::Update, privileges });
+                let (user, purpose) = (change.user.clone(), change.purpose.clone());
+                writes.push(Write { index, queue: queue.clone(), user, purpose, action: Action::Update, privileges });
             }
         }
         // Those that only remove go first, again.
@@ -177,7 +184,7 @@ impl Dli {
             "privileges": write.privileges,
         });
         let call = Call::get(Service::Dli, write.action.operation(), target(&segments, &[]), send_by);
-        match self.session.write(&call.with_body(Method::PUT, &body)).await {
+        match self.session.write(&call.with_body(Method::PUT, &body), &write.purpose).await {
             Ok(answer) => answer.confirmed(),
             Err(error) => Err(about_the_principal(error, &write.queue, &write.user)),
         }
@@ -190,6 +197,7 @@ struct Write {
     index: usize,
     queue: String,
     user: String,
+    purpose: Purpose,
     action: Action,
     privileges: BTreeSet<String>,
 }

@@ -9,7 +9,7 @@ use super::Session;
 use super::paging::{Incomplete, Page, Pages, read_all};
 use super::reading::Reading;
 use super::request::{Service, is_segment, target};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const LIST_USERS: &str = "list queue users";
 const LIST_QUEUES: &str = "list queues";
@@ -43,6 +43,8 @@ pub struct Authorization {
     pub before: BTreeSet<String>,
     /// What it shall show.
     pub after: BTreeSet<String>,
+    /// What the change is made for.
+    pub purpose: Purpose,
 }
 
 /// The DLI client of one account. Cheap to make: what it learns is the session's.
@@ -68,9 +70,9 @@ impl Dli {
     /// [`CloudError::UnexpectedReply`] for a list that is incomplete, contradicts itself or changed while it was read,
     /// and when one call says that the queue is not found and another one shows it. [`CloudError::Rejected`], without a
     /// call, for a name that no queue can have.
-    pub async fn users(&self, queue: &str) -> Result<QueueUsers, CloudError> {
+    pub async fn users(&self, queue: &str, purpose: &Purpose) -> Result<QueueUsers, CloudError> {
         let queue = queue_name(LIST_USERS, queue)?;
-        self.read_users(&Reading::new(&self.session, Service::Dli), &queue).await
+        self.read_users(&Reading::new(&self.session, Service::Dli, purpose), &queue).await
     }
 
     async fn read_users(&self, reading: &Reading<'_>, queue: &str) -> Result<QueueUsers, CloudError> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::huawei::session::tests::{key, session};
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 const USERS: &str = "/v1.0/p/queues/q1/users";
 
@@ -32,13 +32,13 @@ pub(super) fn error(code: &str, message: &str) -> Value {
 }
 
 pub(super) fn change(user: &str, before: &[&str], after: &[&str]) -> Authorization {
-    Authorization { user: user.to_owned(), before: set(before), after: set(after) }
+    Authorization { user: user.to_owned(), before: set(before), after: set(after), purpose: purpose() }
 }
 
 /// Reads the users of `q1`; the answers are told as status and body. Returns the result and what was sent.
 async fn users(answers: Vec<(u16, Value)>) -> (Result<QueueUsers, CloudError>, Vec<String>) {
     let script = Script::of(answers.into_iter().map(|(status, body)| answer(status, body)));
-    let result = dli(&script).users("Q1").await;
+    let result = dli(&script).users("Q1", &purpose()).await;
     (result, script.sent())
 }
 
@@ -49,7 +49,7 @@ async fn the_users_of_a_queue_are_read_as_the_vendors_example_shows_them() {
         {"is_admin": false, "privileges": ["SUBMIT_JOB", "SHOW_PRIVILEGE"], "user_name": "user2"},
     ]});
     let script = Script::of([answer(200, body)]);
-    let users = dli(&script).users("Queue1").await;
+    let users = dli(&script).users("Queue1", &purpose()).await;
     let user = |name: &str, admin, privileges: &[&str]| QueueUser {
         name: name.to_owned(),
         admin,
@@ -140,7 +140,7 @@ async fn an_answer_that_is_no_absence_needs_no_second_look() {
 async fn a_name_that_would_change_the_path_is_not_sent() {
     for queue in ["", ".", "..", "a/b", "a\\b", "a\nb", &"a".repeat(129)] {
         let script = Script::of([]);
-        assert_eq!(kind(&dli(&script).users(queue).await), "rejected", "{queue}");
+        assert_eq!(kind(&dli(&script).users(queue, &purpose()).await), "rejected", "{queue}");
         let results = dli(&script).authorize(queue, &[change("ann", &[], &["A"])]).await;
         assert_eq!(results.iter().map(kind).collect::<Vec<_>>(), ["rejected"], "{queue}");
         assert!(script.sent().is_empty());

@@ -14,8 +14,9 @@ use super::Session;
 use super::culprit::has_failed;
 use super::paging::{Incomplete, Page, Pages, read_all};
 use super::reading::Reading;
-use super::request::{CALLS_AT_ONCE, Service, is_id, is_segment, target};
-use crate::clouds::{CloudError, Fault};
+use super::request::{Service, is_id, is_segment, target};
+use crate::clouds::budget::CALLS_AT_ONCE;
+use crate::clouds::{CloudError, Fault, Purpose};
 
 const LIST_POOLS: &str = "list resource pools";
 const SHOW_POOL: &str = "show a resource pool";
@@ -70,8 +71,13 @@ impl Dws {
     /// [`CloudError::UnexpectedReply`] for a list that is incomplete, contradicts itself or changed while it was read, and
     /// when calls disagree on whether the cluster exists. [`CloudError::Rejected`], without a call, for an id that no
     /// cluster can have.
-    pub async fn users(&self, cluster: &str, named: &BTreeSet<String>) -> Result<ClusterUsers, CloudError> {
-        let reading = Reading::new(&self.session, Service::Dws);
+    pub async fn users(
+        &self,
+        cluster: &str,
+        named: &BTreeSet<String>,
+        purpose: &Purpose,
+    ) -> Result<ClusterUsers, CloudError> {
+        let reading = Reading::new(&self.session, Service::Dws, purpose);
         let workload = Workload::new(self, reading, LIST_POOLS, cluster)?;
         match workload.users(named).await {
             Ok((pools, users)) => {

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::{Asked, Dws, Workload, is_default, wire};
 use crate::clouds::batch::{Refusal, in_chunks};
+use crate::clouds::budget::CALLS_AT_ONCE;
 use crate::clouds::huawei::culprit::{about_the_principal, as_bad_as_the_look, explained, is_worth_a_look, refusal};
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
-use crate::clouds::huawei::request::{CALLS_AT_ONCE, Call, FIRST_WINDOW, REPAIR_WINDOW, Service, is_segment};
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::huawei::request::{Call, FIRST_WINDOW, REPAIR_WINDOW, Service, is_segment};
+use crate::clouds::{CloudError, Fault, Purpose};
 
 /// Users in one call. The vendor's pages say of no maximum.
 const MOST_USERS: usize = 50;
@@ -28,6 +29,8 @@ pub struct Placement {
     pub before: BTreeSet<String>,
     /// Where it shall show the user.
     pub after: BTreeSet<String>,
+    /// What the change is made for.
+    pub purpose: Purpose,
 }
 
 /// A user is in one pool at a time, so leaving comes first.
@@ -74,8 +77,11 @@ impl Dws {
     /// the pools concerned are read once: where they show what was wanted, all is well.
     pub async fn place(&self, cluster: &str, changes: &[Placement]) -> Vec<Result<(), CloudError>> {
         let start = Instant::now();
+        let Some(purpose) = Purpose::most_urgent(changes.iter().map(|change| &change.purpose)) else {
+            return Vec::new();
+        };
         let workload = |window| {
-            let reading = Reading::until(&self.session, Service::Dws, start + window);
+            let reading = Reading::until(&self.session, Service::Dws, purpose, start + window);
             Workload::new(self, reading, Action::Join.operation(), cluster)
         };
         let (first, repair) = match (workload(FIRST_WINDOW), workload(REPAIR_WINDOW)) {
@@ -173,7 +179,9 @@ impl Placing<'_> {
         let body = json!({"queue_name": pool, "user_list": list});
         let target = workload.target(&["queues", pool, "users", action.name()], &[]);
         let call = Call::get(Service::Dws, action.operation(), target, self.send_by).with_body(Method::POST, &body);
-        let written = self.dws.session.write(&call).await.and_then(|answer| wire::accepted(&answer));
+        let purpose = Purpose::most_urgent(indexes.iter().map(|&index| &self.changes[index].purpose));
+        let Some(purpose) = purpose else { return Ok(()) };
+        let written = self.dws.session.write(&call, purpose).await.and_then(|answer| wire::accepted(&answer));
         written.map_err(|error| {
             let error = explained(error, "");
             refusal(if let [user] = users[..] { about_the_principal(error, pool, user) } else { error })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::tests::{CLUSTER, Told, calls, cloud, dws, error, no_pool, pools, set, users};
 use super::*;
 use crate::clouds::IN_FLIGHT;
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 const WORKLOAD: &str = "POST /v2/p/clusters/e59d6b86-9072-46eb-a996-13f8b44994c1/workload";
 const JOIN_P1: &str = "POST queues/p1/users/batch-create";
@@ -25,7 +25,7 @@ fn refusal() -> Value {
 }
 
 fn change(user: &str, before: &[&str], after: &[&str]) -> Placement {
-    Placement { user: user.to_owned(), before: set(before), after: set(after) }
+    Placement { user: user.to_owned(), before: set(before), after: set(after), purpose: purpose() }
 }
 
 fn kinds(results: &[Result<(), CloudError>]) -> Vec<&'static str> {
@@ -82,11 +82,11 @@ async fn a_pool_that_the_last_list_of_the_cluster_showed_is_known_to_exist() {
     let client = dws(&script);
     let change = [change("ann", &["p1"], &["p2"])];
     // Named, and not listed.
-    assert!(client.users(CLUSTER, &set(&["p2"])).await.is_ok());
+    assert!(client.users(CLUSTER, &set(&["p2"]), &purpose()).await.is_ok());
     assert_eq!(kinds(&client.place(CLUSTER, &change).await), ["ok"]);
     assert_eq!(calls(&script)[3..], [LEAVE_P1, JOIN_P2]);
 
-    assert!(client.users(CLUSTER, &set(&[])).await.is_ok());
+    assert!(client.users(CLUSTER, &set(&[]), &purpose()).await.is_ok());
     assert_eq!(kinds(&client.place(CLUSTER, &change).await), ["ok"]);
     assert_eq!(calls(&script)[6..], [USERS_P2, LEAVE_P1, JOIN_P2], "the list before the last one does not count");
 }
@@ -292,6 +292,6 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
 fn the_work_can_go_on_in_any_thread() {
     fn is_send<T: Send>(_: &T) {}
     let client = dws(&cloud(vec![]));
-    is_send(&client.users(CLUSTER, &BTreeSet::new()));
+    is_send(&client.users(CLUSTER, &BTreeSet::new(), &purpose()));
     is_send(&client.place(CLUSTER, &[]));
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clouds::huawei::session::tests::{key, session};
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 pub(super) const CLUSTER: &str = "e59d6b86-9072-46eb-a996-13f8b44994c1";
 const WORKLOAD: &str = "/v2/p/clusters/e59d6b86-9072-46eb-a996-13f8b44994c1/workload";
@@ -77,7 +77,7 @@ fn listed(users: &[(&str, &[&str])], unknown_pools: &[&str]) -> ClusterUsers {
 /// Lists the users of the cluster. Returns the result and the calls.
 async fn list(named: &[&str], told: Vec<Told>) -> (Result<ClusterUsers, CloudError>, Vec<String>) {
     let script = cloud(told);
-    let result = dws(&script).users(CLUSTER, &set(named)).await;
+    let result = dws(&script).users(CLUSTER, &set(named), &purpose()).await;
     (result, calls(&script))
 }
 
@@ -88,7 +88,7 @@ async fn every_pool_but_the_default_one_is_read_as_the_vendors_pages_show() {
         ("GET queues/p1/users", 200, users(&["ann", "Bob"])),
         ("GET queues/p2/users", 200, json!({"workload_res_code": 0, "queue_name": "p2", "user_list": [], "count": 0})),
     ]);
-    let result = dws(&script).users(CLUSTER, &set(&["p1", "Default_Pool"])).await;
+    let result = dws(&script).users(CLUSTER, &set(&["p1", "Default_Pool"]), &purpose()).await;
     assert_eq!(result, Ok(listed(&[("ann", &["p1"]), ("Bob", &["p1"])], &[])));
     assert_eq!(
         script.sent(),
@@ -285,7 +285,7 @@ async fn a_name_that_would_change_the_path_is_not_sent_and_holds_up_nobody() {
     assert_eq!(calls.len(), 2);
     for cluster in ["", "..", "a/b", "a b", &"a".repeat(65)] {
         let script = cloud(vec![]);
-        assert_eq!(kind(&dws(&script).users(cluster, &set(&[])).await), "rejected", "{cluster}");
+        assert_eq!(kind(&dws(&script).users(cluster, &set(&[]), &purpose()).await), "rejected", "{cluster}");
         assert!(script.sent().is_empty());
     }
 }

@@ -1,0 +1,52 @@
+//! How urgent a pass's calls are, and for whom they are made.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::gather::{Member, Principal};
+use super::group::Group;
+use super::kind::AccessKind;
+use super::parts::Part;
+use super::pass::Pass;
+use crate::clouds::{Purpose, Urgency};
+
+/// What a list of the group's target is for: the most urgent thing that a claim asks for. None of a group without a target.
+pub(crate) fn purpose_of_look<K: AccessKind>(
+    group: &Group,
+    principals: &[Principal<K>],
+    now: Timestamp,
+) -> Option<Purpose> {
+    let Group::Target(target) = group else { return None };
+    let members = principals.iter().flat_map(|principal| &principal.members);
+    let (urgency, member) =
+        members.map(|member| (urgency_of(member, now), member)).min_by_key(|(urgency, _)| *urgency)?;
+    Some(Purpose { urgency, namespace: member.entry.key.namespace.as_str().into(), target: Arc::clone(target) })
+}
+
+/// How urgent it is to look at the target for a claim, as far as that can be told without a list.
+fn urgency_of<K: AccessKind>(member: &Member<K>, now: Timestamp) -> Urgency {
+    if member.has_ended(now) && !member.is_at_rest(now) {
+        Urgency::Revocation
+    } else if member.entry.is_settled() && !member.entry.is_requested() {
+        Urgency::Look
+    } else if member.gives_up(now) {
+        Urgency::Revocation
+    } else {
+        Urgency::Change
+    }
+}
+
+impl<K: AccessKind> Pass<'_, K> {
+    /// What it is for to write this part: for whoever supplies what is added, or had what is taken away.
+    pub(crate) fn purpose_of(&self, principal: &Principal<K>, part: &Part) -> Purpose {
+        let supplier = part.change.supplier.map(|claim| &principal.members[claim]);
+        let owner = || principal.members.iter().find(|member| !member.entry.status().owned.is_empty());
+        let namespace = supplier.or_else(owner).map_or(&part.account.namespace, |member| &member.entry.key.namespace);
+        Purpose {
+            urgency: if part.is_removal() { Urgency::Revocation } else { Urgency::Change },
+            namespace: namespace.as_str().into(),
+            target: self.target_key.unwrap_or_default().into(),
+        }
+    }
+}
