@@ -112,7 +112,8 @@ impl Budget {
 
     /// Must what the cloud has said still be known to whoever uses the credential next?
     pub(super) fn is_remembered(&self) -> bool {
-        self.gate.is_remembered() || self.state().paused_until > Instant::now()
+        let (now, state) = (Instant::now(), self.state());
+        self.gate.is_remembered() || state.paused_until > now || state.rate.is_limited(now)
     }
 
     /// Waits for a turn, no later than `latest`; not at all while the account pauses or its credentials rest. Of credentials

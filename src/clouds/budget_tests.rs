@@ -303,7 +303,9 @@ async fn after_throttling_calls_go_at_half_the_rate_and_recover() {
     advance(pause).await;
     let took = spend(&budget, 21).await.as_millis();
     assert!((950..=1000).contains(&took), "20 a second, not 40: {took}");
+    assert!(budget.is_remembered());
     advance(60 * SECOND).await;
+    assert!(!budget.is_remembered());
     assert_eq!(spend(&budget, 100).await, Duration::ZERO);
 }
 

@@ -99,6 +99,11 @@ impl Rate {
         self.next = self.next.max(resumed);
     }
 
+    /// Does what throttling has taught still count?
+    pub(super) fn is_limited(&self, now: Instant) -> bool {
+        self.limit(now).is_some()
+    }
+
     /// What throttling has taught, if it still counts.
     fn limit(&self, now: Instant) -> Option<Limit> {
         self.limit.filter(|limit| limit.at(now) < limit.until)

@@ -20,6 +20,7 @@ use super::observe::Observation;
 use super::problem::Problem;
 use super::reaction::Trouble;
 use super::standing::{End, Stand};
+use super::urgency::in_turns;
 use crate::clouds::Purpose;
 use crate::plan::{Access, ClaimState, Outcome};
 
@@ -234,7 +235,7 @@ impl<K: AccessKind> Principal<K> {
 }
 
 /// The principals of a group: those with ended claims first, because access that was taken away goes first; then those
-/// that were never looked at; then the others. The Secrets that they name are read.
+/// that were never looked at; then the others. Among each of these, namespaces take turns. The Secrets that they name are read.
 pub(crate) async fn gather<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Vec<Principal<K>> {
     let mut principals = by_principal::<K>(engine.store.group(group), &engine.accounts, engine.clock.now());
     stream::iter(principals.iter_mut().flat_map(|principal| &mut principal.members))
@@ -254,13 +255,13 @@ fn by_principal<K: AccessKind>(
         let member = Member::new(entry, accounts);
         by_name.entry(member.located.principal.clone()).or_default().push(member);
     }
-    let mut principals: Vec<_> =
-        by_name.into_iter().map(|(name, members)| Principal { name, members, written: None }).collect();
-    principals.sort_by_key(|principal| {
-        let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
-        (!principal.is_given_up(now), !principal.members.iter().any(is_new))
-    });
-    principals
+    let principals = by_name.into_iter().map(|(name, members)| Principal { name, members, written: None });
+    let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
+    let rank = |principal: &Principal<K>| {
+        let namespace = principal.members.first().map(|member| member.entry.key.namespace.clone());
+        ((!principal.is_given_up(now), !principal.members.iter().any(is_new)), namespace)
+    };
+    in_turns(principals, rank)
 }
 
 /// Of an exclusive kind, two names that differ only in case might be one principal, pulled to and fro: whoever owns

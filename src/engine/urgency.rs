@@ -1,5 +1,6 @@
 //! How urgent a pass's calls are, and for whom they are made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -37,6 +38,23 @@ fn urgency_of<K: AccessKind>(member: &Member<K>, now: Timestamp) -> Urgency {
     }
 }
 
+/// Sorts by rank; among those of one rank, lanes take turns, and those of one lane stay in order.
+pub(crate) fn in_turns<T, R: Ord + Copy, L: Ord>(
+    all: impl IntoIterator<Item = T>,
+    place: impl Fn(&T) -> (R, L),
+) -> Vec<T> {
+    let mut turns: BTreeMap<(R, L), usize> = BTreeMap::new();
+    let in_rounds = all.into_iter().map(|one| {
+        let (rank, lane) = place(&one);
+        let turn = turns.entry((rank, lane)).or_default();
+        *turn += 1;
+        ((rank, *turn), one)
+    });
+    let mut in_rounds: Vec<_> = in_rounds.collect();
+    in_rounds.sort_by_key(|(place, _)| *place);
+    in_rounds.into_iter().map(|(_, one)| one).collect()
+}
+
 impl<K: AccessKind> Pass<'_, K> {
     /// What it is for to write this part: for whoever supplies what is added, or had what is taken away.
     pub(crate) fn purpose_of(&self, principal: &Principal<K>, part: &Part) -> Purpose {
@@ -48,5 +66,27 @@ impl<K: AccessKind> Pass<'_, K> {
             namespace: namespace.as_str().into(),
             target: self.target_key.unwrap_or_default().into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_of_one_rank_take_turns_and_keep_their_order() {
+        let all = ["2 a one", "1 a two", "2 a three", "2 b four", "2 a five", "1 b six", "1 a seven"];
+        let sorted = in_turns(all, |one| (one.as_bytes()[0], one.as_bytes()[2]));
+        assert_eq!(sorted, ["1 a two", "1 b six", "1 a seven", "2 a one", "2 b four", "2 a three", "2 a five"]);
+    }
+
+    #[test]
+    fn the_most_urgent_purpose_counts_and_the_first_of_equals() {
+        let purpose = |urgency, namespace: &str| Purpose { urgency, namespace: namespace.into(), target: "q".into() };
+        let (change, other) = (purpose(Urgency::Change, "a"), purpose(Urgency::Change, "b"));
+        let revocation = purpose(Urgency::Revocation, "c");
+        assert_eq!(Purpose::most_urgent([&change, &other]), Some(&change));
+        assert_eq!(Purpose::most_urgent([&change, &revocation, &other]), Some(&revocation));
+        assert_eq!(Purpose::most_urgent([]), None);
     }
 }
