@@ -1,5 +1,7 @@
 //! The admin API over HTTP, under `/_admin/`: each handler is one method of [`Simulator`].
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -28,7 +30,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/dws/clusters/{cluster}/pools/{pool}", put(create_pool).delete(remove_pool))
         .route("/dataarts/workspaces/{workspace}", put(create_workspace))
         .route("/targets/{target}", delete(remove_target))
-        .route("/targets/{target}/users", get(list_users))
+        .route("/targets/{target}/users", get(list_users).patch(set_users))
         .route("/targets/{target}/users/{user}", put(set_user).post(grant_user).delete(remove_user))
         .route("/iam/users/{id}", put(add_iam_user))
         .route("/iam/groups/{id}", put(add_iam_group))
@@ -167,6 +169,13 @@ async fn grant_user(
 ) -> Result<StatusCode, Refusal> {
     let strings: Vec<String> = read(&body)?;
     sim.outside_grant(&target, &user, &borrowed(&strings))?;
+    Ok(DONE)
+}
+
+async fn set_users(State(sim): Sim, Path(target): Path<String>, body: Bytes) -> Result<StatusCode, Refusal> {
+    for (user, strings) in read::<BTreeMap<String, Vec<String>>>(&body)? {
+        sim.outside_set(&target, &user, &borrowed(&strings))?;
+    }
     Ok(DONE)
 }
 

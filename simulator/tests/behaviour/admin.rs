@@ -37,6 +37,11 @@ async fn the_truth_about_users_is_read_and_edited() {
     assert_eq!(cloud.admin("DELETE", &format!("{users}/boss"), "").await.status, 204);
     assert_eq!(put("alice", "[]").await, 204);
     assert_eq!(cloud.admin("GET", users, "").await.json(), json!({"bob": ["RESTART", "SUBMIT_JOB"]}));
+    let many = cloud.admin("PATCH", users, r#"{"alice": ["SUBMIT_JOB"], "carl": ["RESTART"]}"#).await;
+    assert_eq!(many.status, 204);
+    let truth = json!({"alice": ["SUBMIT_JOB"], "bob": ["RESTART", "SUBMIT_JOB"], "carl": ["RESTART"]});
+    assert_eq!(cloud.admin("GET", users, "").await.json(), truth, "the others stay");
+    assert_eq!(cloud.admin("PATCH", "/targets/gone/users", r#"{"alice": []}"#).await.status, 404);
     for (method, path) in [("GET", ""), ("PUT", "/a?admin=true"), ("DELETE", "/a")] {
         let reply = cloud.admin(method, &format!("/targets/gone/users{path}"), "").await;
         assert_eq!(reply.status, 404, "{method} {path}");
