@@ -115,7 +115,14 @@ impl Space {
 
     /// Creates an object, as its user does; gives what the API server made of it.
     pub async fn create(&self, item: &Item) -> Result<DynamicObject> {
-        let object: DynamicObject = serde_json::from_value(item.manifest())?;
+        self.create_with(item, &[]).await
+    }
+
+    /// Creates an object that has these finalizers.
+    pub async fn create_with(&self, item: &Item, finalizers: &[&str]) -> Result<DynamicObject> {
+        let mut manifest = item.manifest();
+        manifest["metadata"]["finalizers"] = json!(finalizers);
+        let object: DynamicObject = serde_json::from_value(manifest)?;
         Ok(self.of(item.kind, &self.cluster.admin).create(&PostParams::default(), &object).await?)
     }
 

@@ -7,6 +7,7 @@
 //! | [`cluster`], [`view`] | the API server: writes, and what a watch sees |
 //! | [`simulator`], [`cloud`] | the clouds: the simulator's admin API and journal, the library's clients |
 //! | [`operator`], [`process`] | the binary, and what it costs |
+//! | [`settled`] | what an operator would have left behind |
 //! | [`bare`] | the clients that it is measured against |
 //! | [`scenarios`] | what is done, and which rows come of it |
 //! | [`results`], [`document`] | rows, kept across runs, and the page that shows them |
@@ -21,6 +22,7 @@ pub mod operator;
 pub mod process;
 pub mod results;
 pub mod scenarios;
+pub mod settled;
 pub mod simulator;
 pub mod view;
 pub mod workload;

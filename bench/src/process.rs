@@ -25,14 +25,6 @@ impl Process {
         Ok(Self(started.map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?))
     }
 
-    /// Fails if it has ended.
-    pub fn check(&mut self) -> Result<()> {
-        match self.0.try_wait()? {
-            None => Ok(()),
-            Some(status) => Err(format!("it ended with {status}").into()),
-        }
-    }
-
     /// Seconds of CPU so far.
     pub fn cpu_seconds(&self) -> Result<f64> {
         let stat = fs::read_to_string(self.proc("stat"))?;

@@ -33,12 +33,20 @@ pub struct Call {
     pub operation: String,
     /// What it was about.
     pub target: Option<String>,
-    /// What it did: `grant`, `revoke`; none for reads.
+    /// What it did, such as `grant`; none for reads.
     pub action: Option<String>,
     /// Whom it was about.
     pub principals: Vec<String>,
     /// Whether it went well.
     pub succeeded: bool,
+}
+
+impl Call {
+    /// Whether it was to change something.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.action.is_some()
+    }
 }
 
 #[derive(Deserialize)]
