@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::cloud::{Accounts, Cloud};
-use crate::cluster::{Space, at_once};
+use crate::cluster::{Space, at_once, resource};
 use crate::simulator::Simulator;
 use crate::workload::{Item, Workload};
 
@@ -42,6 +42,27 @@ async fn converge_target(space: &Space, accounts: &Accounts, mut group: Vec<Made
     cloud.write(&target, &items, true).await?;
     cloud.list(&target, kind.named()).await?;
     write(&group, async |item, object| space.set_status(item, object, &status(item, "Ready")).await).await.map(drop)
+}
+
+/// Takes away what deleted objects held, and lets them go; target by target.
+pub async fn revoke(space: &Space, simulator: &Simulator, workload: &Workload) -> Result<()> {
+    let accounts = Accounts::new(simulator)?;
+    let work = workload.by_target().into_values().map(|items| revoke_target(space, &accounts, items));
+    stream::iter(work).buffer_unordered(TARGETS_AT_ONCE).try_collect::<()>().await
+}
+
+async fn revoke_target(space: &Space, accounts: &Accounts, items: Vec<Item>) -> Result<()> {
+    let (kind, target) = (items[0].kind, items[0].target.clone());
+    let cloud = kind.connect(accounts.of(kind.account))?;
+    cloud.list(&target, kind.named()).await?;
+    cloud.write(&target, &items, false).await?;
+    cloud.list(&target, kind.named()).await?;
+    at_once(&items, async |item| {
+        // An operator knows the version from its watch.
+        space.set_finalizers(item, &DynamicObject::new(&item.name, &resource(kind.name, kind.plural)), &[]).await
+    })
+    .await
+    .map(drop)
 }
 
 /// Writes to each object of a target, so many at a time.

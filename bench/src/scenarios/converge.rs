@@ -1,10 +1,11 @@
-//! Objects that wait when the operator starts, against a bare client and against one that goes object by object.
+//! Objects that become Ready: those that wait when the operator starts, and those that are created while it runs.
 
 use std::time::{Duration, Instant};
 
-use super::{Extent, LIMIT, Sink, milliseconds};
+use super::{Extent, LIMIT, Sink, count, milliseconds, ratio};
 use crate::bench::{Bench, Stage};
-use crate::results::{Row, number};
+use crate::process::Process;
+use crate::results::Row;
 use crate::simulator::Call;
 use crate::workload::Workload;
 use crate::{Result, bare};
@@ -15,19 +16,38 @@ struct Run {
     calls: Vec<Call>,
     writes: usize,
     first_ready: f64,
+    peak: Option<f64>,
 }
+
+/// How long an operator takes to start that has nothing to do.
+const STARTING: Duration = Duration::from_secs(3);
 
 /// The most objects that are measured object by object.
 const MOST_ONE_BY_ONE: usize = 1_000;
 
+/// Who is there first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Objects,
+    Operator,
+}
+
 pub(super) async fn waiting(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
+    every(bench, extent, First::Objects, sink).await
+}
+
+pub(super) async fn created(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
+    every(bench, extent, First::Operator, sink).await
+}
+
+async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> Result<()> {
     for objects in &extent.sizes {
         for workload in extent.workloads(*objects) {
             for latency in extent.latencies() {
                 let case = format!("{workload}, {}", milliseconds(latency));
                 let rows = match workload.impossible() {
                     Some(why) => vec![Row::told("all Ready", why)],
-                    None => compare(bench, &workload, latency).await?,
+                    None => compare(bench, &workload, latency, first).await?,
                 };
                 sink(case, rows)?;
             }
@@ -36,81 +56,101 @@ pub(super) async fn waiting(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> R
     Ok(())
 }
 
-async fn compare(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Vec<Row>> {
-    let bare = bare_run(bench, workload, latency).await?;
-    let run = operator_run(bench, workload, latency).await?;
+async fn compare(bench: &Bench, workload: &Workload, latency: Duration, first: First) -> Result<Vec<Row>> {
+    let bare = bare_run(bench, workload, latency, first).await?;
+    let run = operator_run(bench, workload, latency, first).await?;
     let necessary = workload.necessary_calls();
     let mut rows = vec![
         ratio("time until all Ready, of the bare client's", run.seconds, bare.seconds, 1.1, " s"),
-        ratio("cloud calls, of the necessary ones", count(run.calls.len()), count(necessary), 1.05, ""),
-        Row::told(
-            "cloud calls of the bare client, of the necessary ones",
-            format!("{} / {necessary}", bare.calls.len()),
-        ),
+        Row::told("first Ready", format!("{:.2} s", run.first_ready)),
         Row::exactly("Kubernetes writes", run.writes, 3 * workload.objects),
-        Row::told("first Ready after the start", format!("{:.2} s", run.first_ready)),
     ];
+    if first == First::Operator {
+        let calls = format!("{} / {necessary}", run.calls.len());
+        rows.push(Row::told("cloud calls, of those necessary if all were known at once", calls));
+        return Ok(rows);
+    }
+    rows.push(ratio("cloud calls, of the necessary ones", count(run.calls.len()), count(necessary), 1.05, ""));
+    rows.extend(run.peak.map(|mebibytes| peak(workload, mebibytes)));
     if workload.objects <= MOST_ONE_BY_ONE {
-        let one_by_one = one_by_one(bench, workload, latency).await?;
-        let times = format!(
-            "{:.1} times as fast ({:.1} s, {} calls)",
-            one_by_one.seconds / run.seconds,
-            one_by_one.seconds,
-            one_by_one.calls.len()
-        );
-        rows.push(Row::told("object by object, without Kubernetes", times));
+        let (seconds, calls) = one_by_one(bench, workload, latency).await?;
+        let times = seconds / run.seconds;
+        let figure = format!("{times:.1} times as long ({seconds:.1} s, {calls} calls)");
+        rows.push(Row::told("object by object, without Kubernetes", figure));
     }
     Ok(rows)
 }
 
-fn ratio(measure: &str, figure: f64, of: f64, bound: f64, unit: &str) -> Row {
-    Row::at_most(measure, figure / of, bound, " ×", &format!("{} / {}{unit}", number(figure), number(of)))
+fn peak(workload: &Workload, mebibytes: f64) -> Row {
+    let bound = if workload.targets == 1 { 96.0 } else { 64.0 };
+    Row::at_most("peak memory", mebibytes, bound, " MiB", "")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn count(value: usize) -> f64 {
-    value as f64
-}
-
-async fn bare_run(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Run> {
+async fn bare_run(bench: &Bench, workload: &Workload, latency: Duration, first: First) -> Result<Run> {
     let stage = bench.stage(workload, latency).await?;
     let items = workload.items();
+    let creates = Instant::now();
     let objects = stage.space.create_all(&items).await?;
-    let (began, writes) = (Instant::now(), stage.view.writes());
+    let began = if first == First::Objects { Instant::now() } else { creates };
     bare::converge(&stage.space, &bench.simulator, items.into_iter().zip(objects).collect()).await?;
-    finish(stage, began, writes, workload).await
+    finish(stage, began, None, workload).await
 }
 
-async fn operator_run(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Run> {
+async fn operator_run(bench: &Bench, workload: &Workload, latency: Duration, first: First) -> Result<Run> {
     let stage = bench.stage(workload, latency).await?;
-    stage.space.create_all(&workload.items()).await?;
-    let (began, writes) = (Instant::now(), stage.view.writes());
-    let operator = stage.operator(&["--drift-interval", "1h"])?;
-    let run = finish(stage, began, writes, workload).await;
-    drop(operator);
-    run
+    let start = || stage.operator(&["--drift-interval", "1h"]);
+    let (began, operator) = match first {
+        First::Objects => {
+            stage.space.create_all(&workload.items()).await?;
+            (Instant::now(), start()?)
+        }
+        First::Operator => {
+            let operator = start()?;
+            tokio::time::sleep(STARTING).await;
+            let began = Instant::now();
+            stage.space.create_all(&workload.items()).await?;
+            (began, operator)
+        }
+    };
+    finish(stage, began, Some(operator), workload).await
 }
 
 /// Waits until all is Ready, and takes everything away.
-async fn finish(stage: Stage<'_>, began: Instant, writes: usize, workload: &Workload) -> Result<Run> {
+async fn finish(stage: Stage<'_>, began: Instant, operator: Option<Process>, workload: &Workload) -> Result<Run> {
     let ended = stage.view.all_ready(workload.objects, LIMIT).await?;
     let first = stage.view.first_ready().unwrap_or(ended);
     let run = Run {
         seconds: (ended - began).as_secs_f64(),
         first_ready: first.saturating_duration_since(began).as_secs_f64(),
         calls: stage.bench.simulator.calls_after(0).await?,
-        writes: stage.view.writes() - writes,
+        writes: stage.view.writes(),
+        peak: operator.as_ref().map(|operator| operator.memory("VmHWM")).transpose()?,
     };
+    drop(operator);
     stage.clear().await?;
     Ok(run)
 }
 
-async fn one_by_one(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Run> {
-    let stage = bench.stage(&Workload { objects: 0, ..workload.clone() }, latency).await?;
+async fn one_by_one(bench: &Bench, workload: &Workload, latency: Duration) -> Result<(f64, usize)> {
+    let stage = bench.stage(workload, latency).await?;
     let began = Instant::now();
     bare::object_by_object(&bench.simulator, workload).await?;
     let seconds = began.elapsed().as_secs_f64();
     stage.clear().await?;
-    let calls = bench.simulator.calls_after(0).await?;
-    Ok(Run { seconds, calls, writes: 0, first_ready: seconds })
+    Ok((seconds, bench.simulator.calls_after(0).await?.len()))
+}
+
+/// How ten times the objects compare.
+pub(super) async fn growth(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
+    let (small, latency) = (if extent.quick { 100 } else { 1_000 }, extent.latencies()[0]);
+    for targets in [100, 1] {
+        let few = operator_run(bench, &Workload::mixed(small, targets), latency, First::Objects).await?;
+        let many = operator_run(bench, &Workload::mixed(10 * small, targets), latency, First::Objects).await?;
+        let rows = vec![
+            ratio("time until all Ready", many.seconds, few.seconds, 11.0, " s"),
+            ratio("cloud calls", count(many.calls.len()), count(few.calls.len()), 11.0, ""),
+        ];
+        sink(format!("{small} → {} mixed over {targets}, {}", 10 * small, milliseconds(latency)), rows)?;
+    }
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! The scenarios: each measures its cases, and hands over the rows as they come.
 
 mod converge;
+mod deletion;
+mod one_more;
+mod settled;
 
 use std::time::Duration;
 
@@ -9,11 +12,14 @@ use futures::future::LocalBoxFuture;
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::results::Row;
+use crate::results::{Row, number};
 use crate::workload::Workload;
 
 /// How long anything may take before it counts as broken.
-pub(crate) const LIMIT: Duration = Duration::from_hours(1);
+const LIMIT: Duration = Duration::from_hours(1);
+
+/// Calls that the operator makes at once with one credential: `CALLS_AT_ONCE` of its budget.
+const CALLS_AT_ONCE: usize = 4;
 
 /// How much is measured.
 #[derive(Debug, Clone)]
@@ -60,14 +66,40 @@ pub struct Scenario {
     pub run: for<'a> fn(&'a Bench, &'a Extent, Sink<'a>) -> LocalBoxFuture<'a, Result<()>>,
 }
 
-/// All scenarios, in the order of the document.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "waiting",
-    title: "Objects that wait when the operator starts",
-    about: include_str!("about/waiting.md"),
-    run: |bench, extent, sink| converge::waiting(bench, extent, sink).boxed_local(),
-}];
+macro_rules! scenario {
+    ($name:literal, $title:literal, $run:path) => {
+        Scenario {
+            name: $name,
+            title: $title,
+            about: include_str!(concat!("about/", $name, ".md")),
+            run: |bench, extent, sink| $run(bench, extent, sink).boxed_local(),
+        }
+    };
+}
 
-pub(crate) fn milliseconds(latency: Duration) -> String {
+/// All scenarios, in the order of the document.
+pub const SCENARIOS: &[Scenario] = &[
+    scenario!("waiting", "Objects that wait when the operator starts", converge::waiting),
+    scenario!("created", "Objects that are created while it runs", converge::created),
+    scenario!("one-more", "One more object", one_more::one_more),
+    scenario!("urgent", "A deletion while thousands wait", deletion::urgent),
+    scenario!("settled", "Settled objects", settled::idle),
+    scenario!("deletion", "Deletion of all", deletion::all),
+    scenario!("restart", "A restart", settled::restarts),
+    scenario!("growth", "Ten times the objects", converge::growth),
+    scenario!("large", "A hundred thousand objects", settled::large),
+];
+
+fn milliseconds(latency: Duration) -> String {
     format!("{} ms", latency.as_millis())
+}
+
+/// A figure of another one, with both.
+fn ratio(measure: &str, figure: f64, of: f64, bound: f64, unit: &str) -> Row {
+    Row::at_most(measure, figure / of, bound, " ×", &format!("{} / {}{unit}", number(figure), number(of)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn count(value: usize) -> f64 {
+    value as f64
 }
