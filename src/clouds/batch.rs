@@ -90,6 +90,7 @@ fn is_about_items(error: &CloudError) -> bool {
     match error {
         CloudError::Rejected { .. } | CloudError::PrincipalNotFound { .. } => true,
         CloudError::Throttled { .. }
+        | CloudError::TurnMissed { .. }
         | CloudError::Unavailable { .. }
         | CloudError::Unreachable { .. }
         | CloudError::CredentialsRejected { .. }
@@ -109,6 +110,7 @@ pub(super) fn not_sent_after(error: &CloudError) -> CloudError {
             not_sent("because an earlier call failed", fault)
         }
         CloudError::Throttled { .. }
+        | CloudError::TurnMissed { .. }
         | CloudError::Unreachable { .. }
         | CloudError::CredentialsRejected { .. }
         | CloudError::AccessDenied { .. }

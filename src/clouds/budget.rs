@@ -5,9 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -60,6 +62,8 @@ pub(super) enum Wait {
     Paused(Duration),
     /// Its turn would come too late.
     TooLong,
+    /// It was taken back.
+    Recalled,
     /// Another call has been trying out the credentials for too long.
     OnTrial,
 }
@@ -121,6 +125,15 @@ impl Budget {
     pub(super) async fn turn(&self, purpose: &Purpose, latest: Instant) -> Result<Turn<'_>, Wait> {
         self.check(&self.state())?;
         let _waiting = Waiting::new(self, purpose.urgency);
+        let recalled = pin!(purpose.recall.given());
+        match select(recalled, pin!(self.called(purpose, latest))).await {
+            Either::Left(_) => Err(Wait::Recalled),
+            Either::Right((turn, _)) => turn,
+        }
+    }
+
+    /// Waits in line, until called.
+    async fn called(&self, purpose: &Purpose, latest: Instant) -> Result<Turn<'_>, Wait> {
         loop {
             let (mut turn, mut called) = self.enter(purpose, latest)?;
             let next = async {

@@ -7,7 +7,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn purpose(urgency: Urgency, namespace: &str, target: &str) -> Purpose {
-    Purpose { urgency, namespace: namespace.into(), target: target.into() }
+    Purpose::new(urgency, namespace, target)
 }
 
 fn change() -> Purpose {

@@ -102,8 +102,12 @@ impl Caller {
                 credential.refused(&turn, fault);
             }
             // Said by whoever came before the credentials were looked at, or by nobody.
-            Err(CloudError::Throttled { .. } | CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. }) => {
-            }
+            Err(
+                CloudError::Throttled { .. }
+                | CloudError::TurnMissed { .. }
+                | CloudError::Unavailable { .. }
+                | CloudError::UnexpectedReply { .. },
+            ) => {}
             Err(error) if error.fault().status.is_none() => {}
             Ok(_) | Err(_) => credential.accepted(&turn),
         }
@@ -193,6 +197,7 @@ fn not_in_turn(operation: &'static str, wait: Wait) -> CloudError {
             retry_after: Some(left),
         },
         Wait::TooLong => not_sent(operation, TOO_LATE),
+        Wait::Recalled => not_sent(operation, "something more urgent came up"),
         Wait::OnTrial => not_sent(operation, "another call is still trying out the credentials"),
     }
 }
@@ -200,5 +205,5 @@ fn not_in_turn(operation: &'static str, wait: Wait) -> CloudError {
 /// The call has not been carried out, and will not be.
 pub(super) fn not_sent(operation: &'static str, why: &str) -> CloudError {
     let fault = Fault::of(operation, format!("not sent: {why}"));
-    CloudError::Throttled { fault, retry_after: None }
+    CloudError::TurnMissed { fault }
 }

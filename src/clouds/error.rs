@@ -17,6 +17,12 @@ pub enum CloudError {
         /// When to try again at the earliest, if known.
         retry_after: Option<Duration>,
     },
+    /// The turn of the call did not come in the time it had, or it was taken back before. It was not sent.
+    #[error("the cloud account has more to do: {fault}")]
+    TurnMissed {
+        /// What happened.
+        fault: Fault,
+    },
     /// The cloud did not answer in time, or failed on its side. The call may have been carried out.
     #[error("the cloud is unavailable: {fault}")]
     Unavailable {
@@ -86,6 +92,7 @@ impl CloudError {
     pub fn fault(&self) -> &Fault {
         match self {
             Self::Throttled { fault, .. }
+            | Self::TurnMissed { fault }
             | Self::Unavailable { fault }
             | Self::Unreachable { fault }
             | Self::CredentialsRejected { fault }
@@ -102,6 +109,7 @@ impl CloudError {
     /// The same, said of a member of a batch: see [`Fault::partly`].
     pub(super) fn partly(mut self) -> Self {
         let (Self::Throttled { fault, .. }
+        | Self::TurnMissed { fault }
         | Self::Unavailable { fault }
         | Self::Unreachable { fault }
         | Self::CredentialsRejected { fault }

@@ -123,6 +123,7 @@ fn refusal(error: CloudError) -> CloudError {
         | CloudError::PrincipalNotFound { fault }
         | CloudError::Rejected { fault } => CloudError::CredentialsRejected { fault },
         CloudError::Throttled { .. }
+        | CloudError::TurnMissed { .. }
         | CloudError::Unavailable { .. }
         | CloudError::Unreachable { .. }
         | CloudError::CredentialsRejected { .. }

@@ -180,7 +180,7 @@ mod tests {
         drop(credential("good"));
         let refused = credential("refused");
         let fault = Fault::of("list", "no");
-        let purpose = Purpose { urgency: Urgency::Look, namespace: "a".into(), target: "b".into() };
+        let purpose = Purpose::new(Urgency::Look, "a", "b");
         let Ok(turn) = refused.turn(&purpose, Instant::now()).await else { panic!("closed") };
         refused.refused(&turn, &fault);
         drop(turn);

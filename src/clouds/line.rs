@@ -95,7 +95,7 @@ impl<T> Line<T> {
             targets.last = Some(Arc::clone(&target));
         }
         self.count(urgency);
-        let waiting = self.leave(&Purpose { urgency, namespace, target }, ticket)?;
+        let waiting = self.leave(&Purpose::new(urgency, namespace, target), ticket)?;
         Some((ticket, waiting))
     }
 

@@ -17,7 +17,7 @@ fn purpose(call: &str) -> Purpose {
         "C" => Urgency::Change,
         _ => Urgency::Look,
     };
-    Purpose { urgency, namespace: namespace.into(), target: target.into() }
+    Purpose::new(urgency, namespace, target)
 }
 
 /// The classes of the next turns, while one of each of these always waits.

@@ -71,7 +71,7 @@ pub use environment::{Environment, EnvironmentError};
 pub use error::{CloudError, Fault};
 pub use keyring::Keyring;
 pub use observer::Observer;
-pub use purpose::{Purpose, Urgency};
+pub use purpose::{Purpose, Recall, Urgency};
 pub use transport::{HttpTransport, Transport, TransportError};
 
 /// No write can reach a cloud later than this after it was asked for, whatever it waited for on the way.

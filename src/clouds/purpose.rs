@@ -1,7 +1,10 @@
 //! What a call is for: it decides which of those that wait goes next.
 
 use std::fmt;
+use std::future::pending;
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 /// How urgent a call is; in this order they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,9 +41,50 @@ pub struct Purpose {
     pub namespace: Arc<str>,
     /// The target that it is about. The targets of a namespace take turns.
     pub target: Arc<str>,
+    /// What may take it back.
+    pub recall: Recall,
 }
 
+/// What may take a call back that has not been sent yet.
+#[derive(Debug, Clone, Default)]
+pub struct Recall(Option<watch::Receiver<()>>);
+
+impl Recall {
+    /// Takes back what waits when this is next sent to, and what begins to wait after. What was sent before does not count.
+    #[must_use]
+    pub fn by(signal: &watch::Receiver<()>) -> Self {
+        let mut signal = signal.clone();
+        signal.mark_unchanged();
+        Self(Some(signal))
+    }
+
+    /// Waits until it is given, for ever if nobody will.
+    pub(super) async fn given(&self) {
+        let Some(mut signal) = self.0.clone() else { return pending().await };
+        if signal.changed().await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+impl PartialEq for Recall {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one.same_channel(other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
+impl Eq for Recall {}
+
 impl Purpose {
+    /// Of a call that nothing takes back.
+    pub fn new(urgency: Urgency, namespace: impl Into<Arc<str>>, target: impl Into<Arc<str>>) -> Self {
+        Self { urgency, namespace: namespace.into(), target: target.into(), recall: Recall::default() }
+    }
+
     /// That of one call which serves all of these: the most urgent one's. `None` for a call that serves nothing.
     pub(crate) fn most_urgent<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
         all.into_iter().min_by_key(|purpose| purpose.urgency)

@@ -18,7 +18,7 @@ type Answers = dyn Fn(&Request<Bytes>) -> Answered + Send + Sync;
 
 /// What calls are for, where that does not matter.
 pub(super) fn purpose() -> Purpose {
-    Purpose { urgency: Urgency::Change, namespace: "team".into(), target: "target".into() }
+    Purpose::new(Urgency::Change, "team", "target")
 }
 
 /// Answers each request by a function, after a fixed time, and keeps all requests.
@@ -109,6 +109,7 @@ pub(super) fn kind<T>(result: &Result<T, CloudError>) -> &'static str {
     match result {
         Ok(_) => "ok",
         Err(CloudError::Throttled { .. }) => "throttled",
+        Err(CloudError::TurnMissed { .. }) => "turn missed",
         Err(CloudError::Unavailable { .. }) => "unavailable",
         Err(CloudError::Unreachable { .. }) => "unreachable",
         Err(CloudError::CredentialsRejected { .. }) => "credentials rejected",

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::entry::ObjectKey;
-use super::gather::{Member, Principal};
+use super::gather::{Member, Principal, Written};
 use super::kind::{AccessKind, Change};
 use super::objects::ObjectError;
 use super::parts::Part;
@@ -179,15 +179,23 @@ impl<K: AccessKind> Pass<'_, K> {
         let until = Instant::now() + self.engine.settings.in_flight_window;
         for write in &writes {
             self.memory().landing.sending(&write.change.principal, &write.part.change, until);
-            principals[write.principal].written = Some(write.change.purpose.clone());
         }
-        let (parts, changes): (Vec<_>, Vec<_>) = writes.into_iter().map(|write| (write.part, write.change)).unzip();
+        let (written, changes): (Vec<_>, Vec<_>) =
+            writes.into_iter().map(|write| ((write.principal, write.part), write.change)).unzip();
         let results = K::write(&client, self.target, &changes).await;
         let now = Instant::now();
         let mut doubtful = false;
-        for ((part, change), result) in parts.into_iter().zip(&changes).zip(results) {
-            self.log(account, change, &result);
+        for (((at, part), change), result) in written.into_iter().zip(&changes).zip(results) {
             let mut memory = self.memory();
+            if let Err(CloudError::TurnMissed { fault }) = &result
+                && !fault.partly
+            {
+                memory.landing.refused(&change.principal, &part.change, until);
+                principals[at].written = Written::TurnMissed;
+                continue;
+            }
+            principals[at].written = Written::Sent(change.purpose.clone());
+            self.log(account, change, &result);
             match result {
                 Ok(()) => {
                     memory.landing.accepted(&change.principal, &part.change, until, now);

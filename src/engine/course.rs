@@ -5,27 +5,33 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::join;
-use tokio::sync::Notify;
+use tokio::sync::watch as signal;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Principal, accounts_of, gather, named_by, refuse_alike};
+use super::gather::{Principal, Written, accounts_of, gather, named_by, refuse_alike};
 use super::group::Group;
 use super::kind::AccessKind;
 use super::pass::{Pass, UNREAD_WAIT};
 use super::standing::End;
 use super::urgency::purpose_of_look;
-use crate::clouds::Purpose;
+use crate::clouds::{Purpose, Urgency};
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up. Whole batches of every service.
 const ROUND: usize = 300;
+/// And in the first round, so that there are results soon.
+const FIRST_ROUND: usize = 100;
 
 /// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more. While it only looks,
 /// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
-pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry: &Notify) -> Option<Instant> {
+pub(crate) async fn run<K: AccessKind>(
+    engine: &Engine<K>,
+    group: &Group,
+    hurry: signal::Receiver<()>,
+) -> Option<Instant> {
     read_undecodable(engine, group).await;
     if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
@@ -36,7 +42,7 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry:
         return leave(engine, group).await;
     }
     let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
-    let mut pass = Pass::new(engine, group, remaining.make_contiguous(), &accounts);
+    let mut pass = Pass::new(engine, group, remaining.make_contiguous(), &accounts, hurry);
     pass.wait_for_reading(remaining.make_contiguous());
     pass.try_again_what_is_asked_for(remaining.make_contiguous()).await;
     let started = Instant::now();
@@ -49,9 +55,12 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry:
         }
     } else {
         let purpose = purpose_of_look(group, remaining.make_contiguous(), clock);
+        // One that is for revocations is as soon as it can be.
+        let may_hurry = purpose.as_ref().is_some_and(|purpose| purpose.urgency > Urgency::Revocation);
+        let mut hurry = pass.hurry.clone();
         tokio::select! {
             biased;
-            () = hurry.notified() => return Some(Instant::now()),
+            Ok(()) = hurry.changed(), if may_hurry => return Some(Instant::now()),
             () = pass.look_at_target(&accounts, named, purpose) => {}
         }
     }
@@ -107,19 +116,25 @@ async fn rounds<K: AccessKind>(
             debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
             break;
         }
-        let mut round = next_round(remaining);
-        let mut following = next_round(remaining);
+        let size = if served.is_empty() { FIRST_ROUND } else { ROUND };
+        let mut round = next_round(remaining, size);
+        let mut following = next_round(remaining, ROUND);
         let (wrote, ()) = join!(pass.round(&mut round), pass.steps(&mut following));
         time.spent += wrote;
-        served.append(&mut round);
-        following.into_iter().rev().for_each(|principal| remaining.push_front(principal));
+        let (missed, done): (Vec<_>, Vec<_>) =
+            round.into_iter().partition(|principal| matches!(principal.written, Written::TurnMissed));
+        served.extend(done);
+        for mut principal in missed.into_iter().chain(following).rev() {
+            principal.written = Written::Nothing;
+            remaining.push_front(principal);
+        }
         take_in_ended(pass, remaining, &mut served, &mut ended).await;
     }
     served
 }
 
-fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>) -> Vec<Principal<K>> {
-    remaining.drain(..remaining.len().min(ROUND)).collect()
+fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize) -> Vec<Principal<K>> {
+    remaining.drain(..remaining.len().min(size)).collect()
 }
 
 /// How long a pass goes on writing: what was listed gets old, and who came meanwhile waits.
@@ -184,7 +199,7 @@ async fn take_in_ended<K: AccessKind>(
     for principal in principals.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
-        if served.iter().any(|other| same(other) && other.written.is_some()) {
+        if served.iter().any(|other| same(other) && other.written.purpose().is_some()) {
             continue;
         }
         served.retain(|other| !same(other));
@@ -200,11 +215,11 @@ async fn conclude<K: AccessKind>(
     accounts: &BTreeSet<ObjectKey>,
 ) {
     let (mut written, mut others): (Vec<_>, Vec<_>) =
-        principals.into_iter().partition(|principal| principal.written.is_some());
+        principals.into_iter().partition(|principal| principal.written.purpose().is_some());
     if !written.is_empty() {
         let clock = pass.engine.clock.now();
         let named = &named_by(&written, clock) | &named_by(&others, clock);
-        let purpose = Purpose::most_urgent(written.iter().filter_map(|principal| principal.written.as_ref())).cloned();
+        let purpose = Purpose::most_urgent(written.iter().filter_map(|principal| principal.written.purpose())).cloned();
         pass.look_at_target(accounts, named, purpose).await;
         pass.steps(&mut written).await;
         if pass.observation.is_known() {

@@ -223,8 +223,29 @@ impl<K: AccessKind> Member<K> {
 pub(crate) struct Principal<K: AccessKind> {
     pub(crate) name: String,
     pub(crate) members: Vec<Member<K>>,
-    /// What was written to the cloud for it in this pass, if anything was.
-    pub(crate) written: Option<Purpose>,
+    /// What came of it in this pass to write to the cloud.
+    pub(crate) written: Written,
+}
+
+/// What came of writing to the cloud for a principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing was to be written.
+    Nothing,
+    /// The turn of the call did not come, or it was taken back: it was not sent.
+    TurnMissed,
+    /// Something was sent, for this.
+    Sent(Purpose),
+}
+
+impl Written {
+    /// What something was sent for, if it was.
+    pub(crate) fn purpose(&self) -> Option<&Purpose> {
+        match self {
+            Self::Sent(purpose) => Some(purpose),
+            Self::Nothing | Self::TurnMissed => None,
+        }
+    }
 }
 
 impl<K: AccessKind> Principal<K> {
@@ -255,7 +276,7 @@ fn by_principal<K: AccessKind>(
         let member = Member::new(entry, accounts);
         by_name.entry(member.located.principal.clone()).or_default().push(member);
     }
-    let principals = by_name.into_iter().map(|(name, members)| Principal { name, members, written: None });
+    let principals = by_name.into_iter().map(|(name, members)| Principal { name, members, written: Written::Nothing });
     let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
     let rank = |principal: &Principal<K>| {
         let namespace = principal.members.first().map(|member| member.entry.key.namespace.clone());

@@ -92,6 +92,7 @@ use health::Health;
 use memory::TargetMemory;
 use objects::Objects;
 use reaction::Trouble;
+use ready::Due;
 use secrets::Secrets;
 use store::Store;
 use tenants::Tenants;
@@ -236,9 +237,11 @@ impl<K: AccessKind> Engine<K> {
     }
 
     /// How urgent the next pass of a group is: as its most urgent object.
-    fn urgency(&self, group: &Group) -> Urgency {
-        let now = self.clock.now();
-        self.store.group(group).iter().map(|entry| entry.urgency(now)).min().unwrap_or(Urgency::Look)
+    fn due(&self, group: &Group) -> Due {
+        let (now, entries) = (self.clock.now(), self.store.group(group));
+        let urgencies = || entries.iter().map(|entry| entry.urgency(now));
+        let revocations = urgencies().filter(|urgency| *urgency == Urgency::Revocation).count();
+        Due { urgency: urgencies().min().unwrap_or(Urgency::Look), revocations }
     }
 
     /// A pass has ended, and says when to look at the group next. One that goes on at once was cut short; after any other one

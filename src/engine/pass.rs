@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch as signal;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -53,6 +54,8 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     /// Such passes before this one.
     pub(super) failed_before: u32,
     pub(crate) look: NextLook,
+    /// Tells when something has become more urgent than what the pass is about.
+    pub(crate) hurry: signal::Receiver<()>,
 }
 
 impl<'a, K: AccessKind> Pass<'a, K> {
@@ -62,6 +65,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
         group: &'a Group,
         principals: &[Principal<K>],
         accounts: &BTreeSet<ObjectKey>,
+        hurry: signal::Receiver<()>,
     ) -> Self {
         let (target_key, target) = match group {
             Group::Target(key) => (Some(&**key), key.rsplit_once('/').map_or(&**key, |(_, id)| id)),
@@ -80,6 +84,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
             failed_looks: 0,
             failed_before: 0,
             look: NextLook::at_latest(Instant::now(), engine.drift_interval(accounts)),
+            hurry,
         };
         let failed_before = {
             let mut memory = pass.memory();
@@ -159,7 +164,7 @@ impl<K: AccessKind> Pass<'_, K> {
             self.changes(principals).await;
         }
         let wrote = started.elapsed();
-        self.report(principals, |principal| principal.written.is_none()).await;
+        self.report(principals, |principal| principal.written.purpose().is_none()).await;
         wrote
     }
 

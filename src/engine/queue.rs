@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 use kube::runtime::scheduler::{ScheduleRequest, scheduler};
-use tokio::sync::{Notify, mpsc, watch as signal};
+use tokio::sync::{mpsc, watch as signal};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
@@ -55,17 +55,17 @@ pub(crate) async fn run<K: AccessKind>(
 
 /// A pass is due: now if access is to be taken away, else when its target has rested.
 fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
-    let urgency = engine.urgency(&group);
+    let due = engine.due(&group);
     match engine.rests_until(&group) {
-        Some(run_at) if urgency > Urgency::Revocation => engine.schedule_at(run_at, group),
-        Some(_) | None => ready.add(group, urgency),
+        Some(run_at) if due.urgency > Urgency::Revocation => engine.schedule_at(run_at, group),
+        Some(_) | None => ready.add(group, due),
     }
 }
 
 /// One pass. Returns when to look at the group again. Its target rests, unless the pass was given up.
-async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group, hurry: Arc<Notify>) -> Option<Instant> {
+async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group, hurry: signal::Receiver<()>) -> Option<Instant> {
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
-    let Ok(next) = timeout(limit, course::run(&engine, &group, &hurry)).await else {
+    let Ok(next) = timeout(limit, course::run(&engine, &group, hurry)).await else {
         warn!(%group, ?limit, "a pass took too long and was given up");
         return Some(Instant::now() + engine.settings.retry_after_refusal);
     };

@@ -59,7 +59,7 @@ impl From<&CloudError> for Trouble {
         let second = Duration::from_secs(1);
         // outcome, first pause, longest pause, counts as a failure
         let (outcome, first, longest, counts) = match error {
-            CloudError::Throttled { .. } => (Outcome::Throttled, 2, 60, false),
+            CloudError::Throttled { .. } | CloudError::TurnMissed { .. } => (Outcome::Throttled, 2, 60, false),
             CloudError::Unavailable { .. } | CloudError::Unreachable { .. } => {
                 (Outcome::CloudUnavailable, 1, 300, true)
             }
@@ -78,6 +78,7 @@ impl From<&CloudError> for Trouble {
             | CloudError::PrincipalNotFound { .. }
             | CloudError::Rejected { .. } => true,
             CloudError::Throttled { .. }
+            | CloudError::TurnMissed { .. }
             | CloudError::Unreachable { .. }
             | CloudError::TargetNotReady { .. }
             | CloudError::TargetNotFound { .. }
@@ -87,7 +88,8 @@ impl From<&CloudError> for Trouble {
         };
         let asked = match error {
             CloudError::Throttled { retry_after, .. } => retry_after.unwrap_or_default().min(600 * second),
-            CloudError::Unavailable { .. }
+            CloudError::TurnMissed { .. }
+            | CloudError::Unavailable { .. }
             | CloudError::Unreachable { .. }
             | CloudError::UnexpectedReply { .. }
             | CloudError::TargetNotReady { .. }
@@ -116,6 +118,7 @@ pub(crate) fn may_have_landed(error: &CloudError) -> bool {
     match error {
         CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. } => true,
         CloudError::Throttled { .. }
+        | CloudError::TurnMissed { .. }
         | CloudError::Unreachable { .. }
         | CloudError::TargetNotReady { .. }
         | CloudError::TargetNotFound { .. }
@@ -151,6 +154,7 @@ mod tests {
     /// What every error leads to: outcome, first and longest pause, whether it counts, whether it may have landed.
     const TABLE: &str = "\
 Throttled           Throttled           2 s to 60 s    as asked   not carried out
+TurnMissed          Throttled           2 s to 60 s    as asked   not carried out
 Unavailable         CloudUnavailable    1 s to 300 s   growing    may have landed
 Unreachable         CloudUnavailable    1 s to 300 s   growing    not carried out
 CredentialsRejected CredentialsRejected 10 s to 300 s  growing    not carried out
@@ -168,6 +172,7 @@ UnexpectedReply     UnexpectedReply     2 s to 300 s   growing    may have lande
         let fault = || Fault::of("grant", "");
         let errors = [
             CloudError::Throttled { fault: fault(), retry_after: None },
+            CloudError::TurnMissed { fault: fault() },
             CloudError::Unavailable { fault: fault() },
             CloudError::Unreachable { fault: fault() },
             CloudError::CredentialsRejected { fault: fault() },

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::kind::AccessKind;
 use super::parts::Part;
 use super::pass::Pass;
-use crate::clouds::{Purpose, Urgency};
+use crate::clouds::{Purpose, Recall, Urgency};
 
 /// What a list of the group's target is for: the most urgent thing that a claim asks for. None of a group without a target.
 pub(crate) fn purpose_of_look<K: AccessKind>(
@@ -22,7 +22,7 @@ pub(crate) fn purpose_of_look<K: AccessKind>(
     let members = principals.iter().flat_map(|principal| &principal.members);
     let (urgency, member) =
         members.map(|member| (urgency_of(member, now), member)).min_by_key(|(urgency, _)| *urgency)?;
-    Some(Purpose { urgency, namespace: member.entry.key.namespace.as_str().into(), target: Arc::clone(target) })
+    Some(Purpose::new(urgency, member.entry.key.namespace.as_str(), Arc::clone(target)))
 }
 
 /// How urgent it is to look at the target for a claim, as far as that can be told without a list.
@@ -61,11 +61,12 @@ impl<K: AccessKind> Pass<'_, K> {
         let supplier = part.change.supplier.map(|claim| &principal.members[claim]);
         let owner = || principal.members.iter().find(|member| !member.entry.status().owned.is_empty());
         let namespace = supplier.or_else(owner).map_or(&part.account.namespace, |member| &member.entry.key.namespace);
-        Purpose {
-            urgency: if part.is_removal() { Urgency::Revocation } else { Urgency::Change },
-            namespace: namespace.as_str().into(),
-            target: self.target_key.unwrap_or_default().into(),
+        let target = self.target_key.unwrap_or_default();
+        if part.is_removal() {
+            return Purpose::new(Urgency::Revocation, namespace.as_str(), target);
         }
+        let purpose = Purpose::new(Urgency::Change, namespace.as_str(), target);
+        Purpose { recall: Recall::by(&self.hurry), ..purpose }
     }
 }
 
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_most_urgent_purpose_counts_and_the_first_of_equals() {
-        let purpose = |urgency, namespace: &str| Purpose { urgency, namespace: namespace.into(), target: "q".into() };
+        let purpose = |urgency, namespace: &str| Purpose::new(urgency, namespace, "q");
         let (change, other) = (purpose(Urgency::Change, "a"), purpose(Urgency::Change, "b"));
         let revocation = purpose(Urgency::Revocation, "c");
         assert_eq!(Purpose::most_urgent([&change, &other]), Some(&change));

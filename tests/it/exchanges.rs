@@ -102,7 +102,7 @@ impl Pod {
 
 /// Lists of both vendors.
 async fn look((dli, ehpc): &(Dli, Ehpc)) -> [Result<(), CloudError>; 2] {
-    let purpose = |target: &str| Purpose { urgency: Urgency::Look, namespace: "team".into(), target: target.into() };
+    let purpose = |target: &str| Purpose::new(Urgency::Look, "team", target);
     let (etl, hpc) = (purpose("etl"), purpose(CLUSTER));
     let (queue, cluster) = tokio::join!(dli.users("etl", &etl), ehpc.users(CLUSTER, &hpc));
     [queue.map(drop), cluster.map(drop)]

@@ -214,7 +214,7 @@ impl Clients {
 
 /// What calls are for. Nothing of it goes over the wire.
 fn purpose() -> Purpose {
-    Purpose { urgency: Urgency::Change, namespace: "team".into(), target: "target".into() }
+    Purpose::new(Urgency::Change, "team", "target")
 }
 
 /// What a pod that may use the clouds' own identities finds in its environment.

@@ -270,7 +270,7 @@ async fn an_exchange_that_hangs_is_given_up() {
 async fn a_call_whose_time_is_over_before_it_is_authenticated_is_not_sent() {
     let script = Script::slow(Duration::from_secs(25), |_| token("tok1"));
     let result = get(&session(&script, password())).await;
-    assert!(matches!(result, Err(CloudError::Throttled { .. })), "{result:?}");
+    assert!(matches!(result, Err(CloudError::TurnMissed { .. })), "{result:?}");
     assert_eq!(script.sent(), [FETCH]);
 }
 

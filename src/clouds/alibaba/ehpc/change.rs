@@ -74,7 +74,7 @@ impl Step {
 
 impl Ehpc {
     /// Makes the changes; the results are in the order of `changes`. Takes less than [`IN_FLIGHT`], and nothing that it
-    /// sent lands later; changes whose turn does not come in time are not sent, and [`CloudError::Throttled`].
+    /// sent lands later; changes whose turn does not come in time are not sent, and [`CloudError::TurnMissed`].
     ///
     /// Users are deleted first; then come changes of group, new users, and passwords. A change fails with the first of its
     /// calls that does.

@@ -297,7 +297,7 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
             let results = ehpc(&script, generation).change("ehpc-1", &changes).await;
             assert!(start.elapsed() < IN_FLIGHT, "{:?}", start.elapsed());
             assert!(results.iter().all(Result::is_err));
-            assert!(results.iter().any(|result| kind(result) == "throttled"), "the rest was not sent");
+            assert!(results.iter().any(|result| kind(result) == "turn missed"), "the rest was not sent");
             assert!(script.sent().len() <= 3, "{:?}", script.sent().len());
         }
     }

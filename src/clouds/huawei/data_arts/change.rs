@@ -44,7 +44,7 @@ pub struct Membership {
 impl DataArts {
     /// Makes the changes; the results are in the order of `changes`. Takes less than [`IN_FLIGHT`](crate::clouds::IN_FLIGHT),
     /// and nothing that it sent lands later; changes whose turn does not come in time are not sent, and
-    /// [`CloudError::Throttled`].
+    /// [`CloudError::TurnMissed`].
     ///
     /// Call it right after [`DataArts::members`]: to change a member's roles replaces them all, and would erase what was
     /// granted since. Members are removed first, then changed, then others added. The owner is never written.

@@ -372,7 +372,7 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
     assert!(start.elapsed() < IN_FLIGHT, "{:?}", start.elapsed());
     assert!(*late.lock().unwrap_or_else(PoisonError::into_inner) <= REPAIR_WINDOW);
     assert!(results.iter().all(Result::is_err));
-    assert!(results.iter().any(|result| kind(result) == "throttled"), "the rest was not sent");
+    assert!(results.iter().any(|result| kind(result) == "turn missed"), "the rest was not sent");
     // One tries out the credentials, then sixteen at a time are replaced, and made in parts.
     assert!(script.sent().len() < 35, "{}", script.sent().len());
 }

@@ -65,7 +65,7 @@ impl Authorization {
 
 impl Dli {
     /// Makes the changes; the results are in the order of `changes`. Takes less than [`IN_FLIGHT`], and nothing that it
-    /// sent lands later; changes whose turn does not come in time are not sent, and [`CloudError::Throttled`].
+    /// sent lands later; changes whose turn does not come in time are not sent, and [`CloudError::TurnMissed`].
     ///
     /// Call it right after [`Dli::users`]: a change that both adds and removes replaces the user's privileges, and would
     /// erase what was granted since. Removals are sent first.

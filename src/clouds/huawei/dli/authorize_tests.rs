@@ -176,6 +176,6 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
     let results = dli(&script).authorize("q1", &changes).await;
     assert!(start.elapsed() < crate::clouds::IN_FLIGHT, "{:?}", start.elapsed());
     assert!(results.iter().all(Result::is_err));
-    assert!(results.iter().any(|result| kind(result) == "throttled"), "the rest was not sent");
+    assert!(results.iter().any(|result| kind(result) == "turn missed"), "the rest was not sent");
     assert!(script.sent().len() < 10, "{:?}", script.sent());
 }

@@ -267,6 +267,7 @@ fn may_be_absent(error: &CloudError) -> bool {
         CloudError::Unavailable { .. } => has_failed(error),
         CloudError::Rejected { .. } | CloudError::TargetNotFound { .. } => true,
         CloudError::Throttled { .. }
+        | CloudError::TurnMissed { .. }
         | CloudError::Unreachable { .. }
         | CloudError::CredentialsRejected { .. }
         | CloudError::AccessDenied { .. }

@@ -67,7 +67,7 @@ impl Action {
 impl Dws {
     /// Makes the changes; the results are in the order of `changes`. Takes less than [`IN_FLIGHT`](crate::clouds::IN_FLIGHT),
     /// and nothing that it sent lands later; changes whose turn does not come in time are not sent, and
-    /// [`CloudError::Throttled`].
+    /// [`CloudError::TurnMissed`].
     ///
     /// Users leave before others join, in batches per pool. A user moves only to a pool that exists, else stays
     /// ([`CloudError::PoolNotFound`]), and joins only after having left. In between the user is in `default_pool`. A pool
