@@ -230,8 +230,9 @@ async fn who_gives_up_leaves_the_line_the_place_and_the_watch() {
     budget.change(|_| ());
     assert_eq!(budget.state().under_way.len(), 1);
     drop(called);
+    drop(turn(&budget, 9 * SECOND).now_or_never());
     assert!(next.now_or_never().is_some_and(|next| next.is_ok()));
-    assert!(budget.state().under_way.is_empty());
+    assert!(budget.state().under_way.is_empty() && budget.state().line.next().is_none());
     assert_eq!(spend(&budget, 1).await, SECOND, "one place was taken, not two");
 }
 
@@ -281,6 +282,33 @@ async fn who_waits_in_line_when_the_pause_begins_does_not_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_called_when_the_pause_begins_does_not_go_either() {
+    let budget = budget(1);
+    let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
+    let mut called = Box::pin(turn(&budget, 9 * SECOND));
+    assert!(called.as_mut().now_or_never().is_none());
+    advance(SECOND).await;
+    budget.change(|_| ());
+    assert_eq!(budget.state().under_way.len(), 2);
+    budget.throttled(&going, Some(3 * SECOND));
+    assert_eq!(called.await.err(), Some(Wait::Paused(3 * SECOND)));
+    assert_eq!(budget.state().under_way.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_goes_when_one_is_free_and_the_pace_allows() {
+    let budget = unproven(Some(1));
+    let Ok(going) = turn(&budget, SECOND).await else { panic!("closed") };
+    let start = Instant::now();
+    let leaves = async {
+        sleep(SECOND / 2).await;
+        drop(going);
+    };
+    let waits = async { turn(&budget, 9 * SECOND).await.map(|_| start.elapsed()).ok() };
+    assert_eq!(join(waits, leaves).await.0, Some(SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_through_a_pause_of_no_length_goes_on_waiting() {
     let budget = Budget::new(Vendor::Huawei, Arc::new(()), || 0.0);
     let Ok(trial) = turn(&budget, SECOND).await else { panic!("closed") };
@@ -307,6 +335,20 @@ async fn after_throttling_calls_go_at_half_the_rate_and_recover() {
     advance(60 * SECOND).await;
     assert!(!budget.is_remembered());
     assert_eq!(spend(&budget, 100).await, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_is_throttled_between_two_pauses_halves_the_limit_and_not_its_own_rate() {
+    let budget = budget(1000);
+    spend(&budget, 80).await;
+    for _ in 0..2 {
+        let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
+        let pause = budget.throttled(&going, None);
+        drop(going);
+        advance(pause).await;
+    }
+    let took = spend(&budget, 21).await.as_millis();
+    assert!((950..=1050).contains(&took), "20 a second, a quarter of 80: {took}");
 }
 
 #[derive(Default)]

@@ -61,6 +61,7 @@ fn a_revocation_that_comes_is_next_even_if_others_are_due() {
     for ticket in 0..30 {
         line.enter(&purpose(if ticket < 15 { "L a/q" } else { "C a/q" }), ticket, ());
     }
+    line.next();
     for turn in 0..14 {
         line.enter(&purpose("R b/q"), 100 + turn, ());
         assert_eq!(line.next().map(|(ticket, ())| ticket), Some(100 + turn));
