@@ -341,14 +341,14 @@ async fn after_throttling_calls_go_at_half_the_rate_and_recover() {
 async fn a_try_that_is_throttled_between_two_pauses_halves_the_limit_and_not_its_own_rate() {
     let budget = budget(1000);
     spend(&budget, 80).await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         let Ok(going) = turn(&budget, SECOND).await else { panic!("paused") };
         let pause = budget.throttled(&going, None);
         drop(going);
         advance(pause).await;
     }
-    let took = spend(&budget, 21).await.as_millis();
-    assert!((950..=1050).contains(&took), "20 a second, a quarter of 80: {took}");
+    let took = spend(&budget, 11).await.as_millis();
+    assert!((950..=1050).contains(&took), "10 a second, an eighth of 80: {took}");
 }
 
 #[derive(Default)]
