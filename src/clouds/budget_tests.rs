@@ -1,3 +1,5 @@
+//! When calls get their turns, and when none do.
+
 use futures::future::{join, join_all};
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::time::{advance, sleep};

@@ -1,3 +1,5 @@
+//! Who is next among those that wait.
+
 use super::*;
 
 /// Who waits: urgency, namespace and target, as `R a/q`. In line in this order.

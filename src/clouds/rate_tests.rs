@@ -1,3 +1,5 @@
+//! How fast calls may go, before and after throttling.
+
 use tokio::time::advance;
 
 use super::*;
