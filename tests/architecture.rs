@@ -208,7 +208,8 @@ fn kinds_use_of_kube_only_the_derives() {
 
 #[test]
 fn every_file_is_short_and_says_first_what_it_is_for() {
-    let folders = ["src", "bench", "simulator", "xtask", "tests"].map(|folder| rust_files(&root().join(folder)));
+    let folders =
+        ["src", "bench", "benches", "simulator", "xtask", "tests"].map(|folder| rust_files(&root().join(folder)));
     for file in folders.iter().flatten() {
         let text = fs::read_to_string(file).unwrap();
         let place = file.strip_prefix(root()).unwrap().display();
