@@ -20,8 +20,8 @@ pub(crate) struct Held {
 /// What is held back on one target, and what was let go.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    /// Principal and account → what the account holds back.
-    held: BTreeMap<(String, ObjectKey), Held>,
+    /// Principal → account → what the account holds back.
+    held: BTreeMap<String, BTreeMap<ObjectKey, Held>>,
     /// Principal → what may be taken away without asking its account again: it was let go, and is not gone yet.
     ahead: BTreeMap<String, Access>,
 }
@@ -29,18 +29,20 @@ pub(crate) struct Holds {
 impl Holds {
     /// An account holds this back.
     pub(crate) fn hold_back(&mut self, principal: String, account: ObjectKey, held: Held) {
-        self.held.insert((principal, account), held);
+        self.held.entry(principal).or_default().insert(account, held);
     }
 
     /// An account lets this be taken away from a principal.
     pub(crate) fn let_go(&mut self, principal: &str, account: &ObjectKey, access: &Access) {
-        self.held.remove(&(principal.to_owned(), account.clone()));
+        if let Some(held) = self.held.get_mut(principal) {
+            held.remove(account);
+        }
         self.ahead.entry(principal.to_owned()).or_default().extend(access.iter().cloned());
     }
 
     /// What an account holds back of a principal, as it said last.
     pub(crate) fn of(&self, principal: &str, account: &ObjectKey) -> Option<&Held> {
-        self.held.get(&(principal.to_owned(), account.clone()))
+        self.held.get(principal)?.get(account)
     }
 
     /// Until when an account is not asked again to let exactly this be taken away.
@@ -68,24 +70,25 @@ impl Holds {
 
     /// Nothing is left to do for a principal.
     pub(crate) fn forget(&mut self, principal: &str) {
-        self.held.retain(|(held, _), _| held != principal);
+        self.held.remove(principal);
         self.ahead.remove(principal);
     }
 
     /// What is held back of a principal, or through an account, may be asked for again.
     pub(crate) fn ask_again(&mut self, which: impl Fn(&str, &ObjectKey) -> bool, now: Instant) {
-        let asked = self.held.iter_mut().filter(|((principal, account), _)| which(principal, account));
-        asked.for_each(|(_, held)| held.until = now);
+        for (principal, held) in &mut self.held {
+            held.iter_mut().filter(|(account, _)| which(principal, account)).for_each(|(_, held)| held.until = now);
+        }
     }
 
     /// When the first account from now on is asked again.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
-        self.held.values().map(|held| held.until).filter(|until| *until > now).min()
+        self.held.values().flat_map(BTreeMap::values).map(|held| held.until).filter(|until| *until > now).min()
     }
 
     /// Forgets principals that nobody asks for any more.
     pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>) {
-        self.held.retain(|(principal, _), _| principals.contains(principal.as_str()));
+        self.held.retain(|principal, _| principals.contains(principal.as_str()));
         self.ahead.retain(|principal, _| principals.contains(principal.as_str()));
     }
 }

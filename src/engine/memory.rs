@@ -21,8 +21,8 @@ pub(crate) struct TargetMemory {
     pub(crate) landing: Landing,
     /// Principal → what was last set for it beside the access.
     supplied: BTreeMap<String, LastSet>,
-    /// Principal and account → what failed last.
-    failures: BTreeMap<(String, ObjectKey), Failure>,
+    /// Principal → account → what failed last.
+    failures: BTreeMap<String, BTreeMap<ObjectKey, Failure>>,
     /// What accounts hold back, and what they have let go.
     pub(crate) holds: Holds,
     /// Principal → when somebody's request last had what failed tried again.
@@ -120,13 +120,15 @@ impl TargetMemory {
             trouble,
             attempts,
         };
-        self.failures.insert((principal.to_owned(), part.account.clone()), failure);
+        self.failures.entry(principal.to_owned()).or_default().insert(part.account.clone(), failure);
     }
 
     /// What an account wrote for a principal succeeded. `sure_from`: nothing that a predecessor of this process has sent can
     /// land later.
     pub(crate) fn succeeded(&mut self, principal: &str, part: &Part, now: Instant, sure_from: Instant) {
-        self.failures.remove(&(principal.to_owned(), part.account.clone()));
+        if let Some(failures) = self.failures.get_mut(principal) {
+            failures.remove(&part.account);
+        }
         let Some(supply) = &part.supply else { return };
         let doubt = match self.supplied.get(principal) {
             Some(last) => last.doubt,
@@ -157,20 +159,20 @@ impl TargetMemory {
             return false;
         }
         self.requests.insert(principal.to_owned(), now);
-        self.failures.retain(|(failed, _), _| failed != principal);
+        self.failures.remove(principal);
         self.holds.ask_again(|held, _| held == principal, now);
         true
     }
 
     /// Nothing is left to do for a principal.
     pub(crate) fn forgive(&mut self, principal: &str) {
-        self.failures.retain(|(failed, _), _| failed != principal);
+        self.failures.remove(principal);
         self.holds.forget(principal);
     }
 
     /// What failed last for a principal through an account.
     pub(crate) fn failure(&self, principal: &str, account: &ObjectKey) -> Option<&Failure> {
-        self.failures.get(&(principal.to_owned(), account.clone()))
+        self.failures.get(principal)?.get(account)
     }
 
     /// The failure of this very part, if it was the last thing tried.
@@ -190,7 +192,8 @@ impl TargetMemory {
     /// is in doubt is to be set again.
     pub(crate) fn next_retry(&self, now: Instant) -> Option<Instant> {
         let doubts = self.supplied.values().filter_map(|last| last.doubt);
-        let waits = self.failures.values().map(|failure| failure.until).chain(doubts).filter(|until| *until > now);
+        let failures = self.failures.values().flat_map(BTreeMap::values).map(|failure| failure.until);
+        let waits = failures.chain(doubts).filter(|until| *until > now);
         waits.chain(self.holds.next(now)).min()
     }
 
@@ -207,7 +210,7 @@ impl TargetMemory {
     pub(crate) fn keep_only(&mut self, principals: &BTreeSet<&str>, now: Instant) {
         let in_doubt = |last: &LastSet| last.doubt.is_some_and(|doubt| doubt > now);
         self.supplied.retain(|principal, last| principals.contains(principal.as_str()) || in_doubt(last));
-        self.failures.retain(|(principal, _), _| principals.contains(principal.as_str()));
+        self.failures.retain(|principal, _| principals.contains(principal.as_str()));
         self.requests.retain(|principal, _| principals.contains(principal.as_str()));
         self.holds.keep_only(principals);
     }
