@@ -45,10 +45,9 @@ impl<D> Write<D> {
 impl<K: AccessKind> Pass<'_, K> {
     /// Writes what is planned for these principals, where nothing speaks against it.
     pub(crate) async fn changes(&self, principals: &mut [Principal<K>]) {
-        self.fence(principals).await;
         let mut writes = Vec::new();
-        for (at, principal) in principals.iter().enumerate() {
-            writes.extend(self.write_for(at, principal));
+        for at in self.fence(principals).await {
+            writes.extend(self.write_for(at, &principals[at]));
         }
         let mut writes = self.brake(writes, principals).await;
         // Who failed before and may be the reason goes last: a batch ends after some refusals in a row.
@@ -130,12 +129,13 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
-    /// be older than their deletion.
-    async fn fence(&self, principals: &mut [Principal<K>]) {
-        let mut unfenced = Vec::new();
+    /// be older than their deletion. Returns for which principals something is to be written at all.
+    async fn fence(&self, principals: &mut [Principal<K>]) -> Vec<usize> {
+        let (mut changing, mut unfenced) = (Vec::new(), Vec::new());
         for (at, principal) in principals.iter().enumerate() {
             let planned = self.plan(principal);
             let Some(change) = &planned.plan.change else { continue };
+            changing.push(at);
             let (added, supplier) = (change.added(), change.supplier);
             for (index, (member, state)) in principal.members.iter().zip(&planned.states).enumerate() {
                 let adds = state.standing() == Standing::Live && !state.owned.is_disjoint(&added);
@@ -170,6 +170,7 @@ impl<K: AccessKind> Pass<'_, K> {
                 }
             }
         }
+        changing
     }
 
     async fn write(&self, account: &ObjectKey, writes: Vec<Write<K::Details>>, principals: &mut [Principal<K>]) {

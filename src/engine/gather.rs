@@ -107,7 +107,8 @@ impl<K: AccessKind> Member<K> {
 
     /// Takes over what is stored now, if that differs in nothing that was asked or done. Returns whether it does not.
     pub(crate) fn refresh(&mut self, now: Arc<Entry<K::Object>>) -> bool {
-        let same = now.uid == self.entry.uid && now.stands_as(&self.entry);
+        let is_known = Arc::ptr_eq(&now, &self.entry);
+        let same = is_known || now.uid == self.entry.uid && now.stands_as(&self.entry);
         if same {
             self.entry = now;
         }

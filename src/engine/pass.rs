@@ -19,7 +19,7 @@ use super::observe::{Observation, observe};
 use super::reaction::Trouble;
 use super::steps::{Planned, instant_of};
 use crate::clouds::Purpose;
-use crate::plan::{Access, Outcome};
+use crate::plan::{Access, Change, Outcome};
 
 /// The first and the longest wait for the cloud to show what was written.
 const SHOWN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
@@ -182,9 +182,8 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Something is left to do for a principal, and nothing but time is missing.
-    fn is_unsettled(&self, principal: &Principal<K>) -> bool {
-        let planned = self.plan(principal);
-        let can_write = |change| self.next_part(principal, &planned, change).is_ok();
+    fn is_unsettled(&self, principal: &Principal<K>, planned: &Planned) -> bool {
+        let can_write = |change| self.next_part(principal, planned, change).is_ok();
         let open = !planned.plan.steps.is_empty() || planned.plan.change.as_ref().is_some_and(can_write);
         open && principal.members.iter().all(|member| !member.stale && !member.refused)
     }
@@ -213,16 +212,15 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Forgets what failed, and what was let go, of what is done.
-    fn forgive(&self, principal: &Principal<K>) {
-        let Planned { plan, leaving, .. } = self.plan(principal);
+    fn forgive(&self, principal: &Principal<K>, planned: &Planned) {
         let mut memory = self.memory();
-        match plan.change {
+        match &planned.plan.change {
             // What is on its way is not done yet.
             None if memory.landing.is_quiet(&principal.name) => memory.forgive(&principal.name),
             change => {
-                let left = change.map(|change| change.removed()).unwrap_or_default();
+                let left = change.as_ref().map(Change::removed).unwrap_or_default();
                 let removing = memory.landing.of(&principal.name, self.sure).removing;
-                memory.holds.is_left(&principal.name, &(&(&left | &leaving) | &removing));
+                memory.holds.is_left(&principal.name, &(&(&left | &planned.leaving) | &removing));
             }
         }
     }
@@ -230,12 +228,12 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Schedules what time alone will bring.
     pub(super) fn wait_for(&self, principals: &[Principal<K>]) {
         let (now, clock) = (Instant::now(), self.engine.clock.now());
-        if self.observation.is_known() {
-            for principal in principals {
-                self.forgive(principal);
-            }
+        let mut unsettled = false;
+        for principal in principals.iter().filter(|_| self.observation.is_known()) {
+            let planned = self.plan(principal);
+            self.forgive(principal, &planned);
+            unsettled = unsettled || self.is_unsettled(principal, &planned);
         }
-        let unsettled = self.observation.is_known() && principals.iter().any(|principal| self.is_unsettled(principal));
         let members = || principals.iter().flat_map(|principal| &principal.members);
         let waits_for_predecessor =
             !self.sure && members().any(|member| member.entry.deleting || member.gives_up(clock));
