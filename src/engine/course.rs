@@ -109,7 +109,7 @@ async fn rounds<K: AccessKind>(
     mut time: WritingTime,
 ) -> Vec<Principal<K>> {
     let mut served = Vec::new();
-    let mut ended = ended_claims(remaining.iter(), pass.engine.clock.now());
+    let mut ended = Ended::among(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
         // What was not listed does not get old.
         if pass.observation.is_known() && time.is_up() {
@@ -166,13 +166,35 @@ impl WritingTime {
     }
 }
 
-/// The claims that have ended by now, by uid.
-fn ended_claims<'a, K: AccessKind>(
-    principals: impl Iterator<Item = &'a Principal<K>>,
-    now: Timestamp,
-) -> BTreeSet<String> {
-    let members = principals.flat_map(|principal| &principal.members);
-    members.filter(|member| member.has_ended(now)).map(|member| member.entry.uid.clone()).collect()
+/// The claims that are known to have ended, and how long no other can have.
+struct Ended {
+    /// By uid.
+    known: BTreeSet<String>,
+    /// The version of the store, and the times from and until which these are all; nothing before the first look.
+    all: Option<(u64, Timestamp, Timestamp)>,
+}
+
+impl Ended {
+    /// Those that had ended when the pass began.
+    fn among<'a, K: AccessKind>(principals: impl Iterator<Item = &'a Principal<K>>, now: Timestamp) -> Self {
+        let members = principals.flat_map(|principal| &principal.members).filter(|member| member.has_ended(now));
+        Self { known: members.map(|member| member.entry.uid.clone()).collect(), all: None }
+    }
+
+    /// Those that have ended since.
+    fn fresh<K: AccessKind>(&mut self, pass: &Pass<'_, K>, now: Timestamp) -> BTreeSet<ObjectKey> {
+        // Before the objects are looked at: what changes after counts as changed.
+        let store = &pass.engine.store;
+        let version = store.version();
+        if self.all.is_some_and(|(at, from, until)| at == version && (from..until).contains(&now)) {
+            return BTreeSet::new();
+        }
+        let entries = store.group(pass.group);
+        let turns = entries.iter().filter_map(|entry| entry.validity().next_turn(now));
+        self.all = Some((version, now, turns.min().unwrap_or(Timestamp::MAX)));
+        let ended = entries.into_iter().filter(|entry| End::of(&**entry, now).is_some());
+        ended.filter(|entry| self.known.insert(entry.uid.clone())).map(|entry| entry.key.clone()).collect()
+    }
 }
 
 /// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
@@ -181,14 +203,10 @@ async fn take_in_ended<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
     served: &mut Vec<Principal<K>>,
-    known: &mut BTreeSet<String>,
+    ended: &mut Ended,
 ) {
-    let (entries, now) = (pass.engine.store.group(pass.group), pass.engine.clock.now());
-    let fresh: BTreeSet<_> = entries
-        .iter()
-        .filter(|entry| End::of(entry, now).is_some() && known.insert(entry.uid.clone()))
-        .map(|entry| &entry.key)
-        .collect();
+    let now = pass.engine.clock.now();
+    let fresh = ended.fresh(pass, now);
     if fresh.is_empty() {
         return;
     }

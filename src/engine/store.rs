@@ -21,6 +21,8 @@ pub(crate) struct Store<O> {
 
 struct Inner<O> {
     entries: BTreeMap<ObjectKey, (Arc<Entry<O>>, Group)>,
+    /// How often an object was put there anew.
+    changes: u64,
     groups: HashMap<Group, BTreeSet<ObjectKey>>,
     /// Undecodable objects of which it is not known what they own.
     unplaced: BTreeSet<ObjectKey>,
@@ -50,6 +52,7 @@ impl<O: AccessObject> Store<O> {
             place: Box::new(place),
             inner: Mutex::new(Inner {
                 entries: BTreeMap::new(),
+                changes: 0,
                 groups: HashMap::new(),
                 unplaced: BTreeSet::new(),
                 patching: BTreeSet::new(),
@@ -208,6 +211,11 @@ impl<O: AccessObject> Store<O> {
         }
     }
 
+    /// Differs whenever an object does from what was there before.
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().changes
+    }
+
     /// The objects of a group.
     pub(crate) fn group(&self, group: &Group) -> Vec<Arc<Entry<O>>> {
         let inner = self.lock();
@@ -250,6 +258,7 @@ impl<O: AccessObject> Store<O> {
 impl<O: AccessObject> Inner<O> {
     fn insert(&mut self, entry: Entry<O>, group: Group) -> Arc<Entry<O>> {
         let entry = Arc::new(entry);
+        self.changes += 1;
         self.remove(&entry.key);
         if entry.is_unplaced() {
             self.unplaced.insert(entry.key.clone());
