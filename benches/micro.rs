@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::alibaba::{self, Ehpc, Generation};
 use cloud_access_operator::clouds::huawei::{self, DataArts, Dli, Dws};
-use cloud_access_operator::clouds::{Keyring, Transport, TransportError};
+use cloud_access_operator::clouds::{Keyring, Purpose, Transport, TransportError, Urgency};
 use cloud_access_operator::kinds::QueueGrant;
 use cloud_access_operator::plan::{Access, ClaimState, Memory, Observed, Plan, Situation, Standing};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -155,18 +155,18 @@ fn calls(bench: &mut Criterion) {
                 alibaba(Canned::new([("", cluster_users(rows))])),
             )
         });
-        let named = BTreeSet::new();
+        let (named, purpose) = (BTreeSet::new(), Purpose::new(Urgency::Look, "team", "target"));
         bench.bench_function(&title("DLI, SDK-HMAC-SHA256"), |bench| {
-            bench.iter(|| time.block_on(dli.users("etl")).unwrap());
+            bench.iter(|| time.block_on(dli.users("etl", &purpose)).unwrap());
         });
         bench.bench_function(&title("DWS, SDK-HMAC-SHA256"), |bench| {
-            bench.iter(|| time.block_on(dws.users("cluster", &named)).unwrap());
+            bench.iter(|| time.block_on(dws.users("cluster", &named, &purpose)).unwrap());
         });
         bench.bench_function(&title("DataArts, SDK-HMAC-SHA256"), |bench| {
-            bench.iter(|| time.block_on(data_arts.members("workspace")).unwrap());
+            bench.iter(|| time.block_on(data_arts.members("workspace", &purpose)).unwrap());
         });
         bench.bench_function(&title("E-HPC, ACS3-HMAC-SHA256"), |bench| {
-            bench.iter(|| time.block_on(ehpc.users("ehpc-hz-FYUr32abcd")).unwrap());
+            bench.iter(|| time.block_on(ehpc.users("ehpc-hz-FYUr32abcd", &purpose)).unwrap());
         });
     }
 }
