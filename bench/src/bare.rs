@@ -1,5 +1,7 @@
 //! What the operator is measured against: clients that do the same, and think of nothing.
 
+use std::collections::BTreeMap;
+
 use cloud_access_operator::api::FINALIZER;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::DynamicObject;
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::cloud::{Accounts, Cloud};
-use crate::cluster::{Space, at_once, resource};
+use crate::cluster::{Space, at_once};
 use crate::simulator::Simulator;
 use crate::workload::{Item, Workload};
 
@@ -23,11 +25,7 @@ pub type Made = (Item, DynamicObject);
 /// Does for objects what the operator does: finalizer, record, cloud, and how they rest; target by target.
 pub async fn converge(space: &Space, simulator: &Simulator, made: Vec<Made>) -> Result<()> {
     let accounts = Accounts::new(simulator)?;
-    let mut groups = std::collections::BTreeMap::<_, Vec<Made>>::new();
-    for (item, object) in made {
-        groups.entry((item.kind.name, item.target.clone())).or_default().push((item, object));
-    }
-    let work = groups.into_values().map(|group| converge_target(space, &accounts, group));
+    let work = by_target(made).map(|group| converge_target(space, &accounts, group));
     stream::iter(work).buffer_unordered(TARGETS_AT_ONCE).try_collect::<()>().await
 }
 
@@ -45,24 +43,28 @@ async fn converge_target(space: &Space, accounts: &Accounts, mut group: Vec<Made
 }
 
 /// Takes away what deleted objects held, and lets them go; target by target.
-pub async fn revoke(space: &Space, simulator: &Simulator, workload: &Workload) -> Result<()> {
+pub async fn revoke(space: &Space, simulator: &Simulator, deleted: Vec<Made>) -> Result<()> {
     let accounts = Accounts::new(simulator)?;
-    let work = workload.by_target().into_values().map(|items| revoke_target(space, &accounts, items));
+    let work = by_target(deleted).map(|group| revoke_target(space, &accounts, group));
     stream::iter(work).buffer_unordered(TARGETS_AT_ONCE).try_collect::<()>().await
 }
 
-async fn revoke_target(space: &Space, accounts: &Accounts, items: Vec<Item>) -> Result<()> {
-    let (kind, target) = (items[0].kind, items[0].target.clone());
+async fn revoke_target(space: &Space, accounts: &Accounts, group: Vec<Made>) -> Result<()> {
+    let (kind, target) = (group[0].0.kind, group[0].0.target.clone());
     let cloud = kind.connect(accounts.of(kind.account))?;
     cloud.list(&target, kind.named()).await?;
+    let items: Vec<Item> = group.iter().map(|(item, _)| item.clone()).collect();
     cloud.write(&target, &items, false).await?;
     cloud.list(&target, kind.named()).await?;
-    at_once(&items, async |item| {
-        // An operator knows the version from its watch.
-        space.set_finalizers(item, &DynamicObject::new(&item.name, &resource(kind.name, kind.plural)), &[]).await
-    })
-    .await
-    .map(drop)
+    write(&group, async |item, object| space.set_finalizers(item, object, &[]).await).await.map(drop)
+}
+
+fn by_target(made: Vec<Made>) -> impl Iterator<Item = Vec<Made>> {
+    let mut groups = BTreeMap::<_, Vec<Made>>::new();
+    for (item, object) in made {
+        groups.entry((item.kind.name, item.target.clone())).or_default().push((item, object));
+    }
+    groups.into_values()
 }
 
 /// Writes to each object of a target, so many at a time.

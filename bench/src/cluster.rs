@@ -131,17 +131,10 @@ impl Space {
         at_once(items, |item| self.create(item)).await
     }
 
-    /// Deletes an object, as its user does.
-    pub async fn delete(&self, item: &Item) -> Result<()> {
-        self.of(item.kind, &self.cluster.admin).delete(&item.name, &DeleteParams::default()).await?;
-        Ok(())
-    }
-
-    /// Edits an object, as its user does.
-    pub async fn edit(&self, item: &Item, patch: &Value) -> Result<()> {
-        let api = self.of(item.kind, &self.cluster.admin);
-        api.patch(&item.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        Ok(())
+    /// Deletes an object that has finalizers, as its user does; gives what is left of it.
+    pub async fn delete(&self, item: &Item) -> Result<DynamicObject> {
+        let deleted = self.of(item.kind, &self.cluster.admin).delete(&item.name, &DeleteParams::default()).await?;
+        deleted.left().ok_or_else(|| format!("{} had no finalizers", item.name).into())
     }
 
     /// An object as it is now.

@@ -10,7 +10,8 @@ use bench::workload::Workload;
 /// Long enough for any machine.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Where the operator and the simulator were built: beside this test.
+/// Where the operator and the simulator were built: beside this test, with the tests of their packages. Alone, it takes them
+/// as they are.
 fn programs() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }

@@ -38,8 +38,9 @@ async fn bare_seconds(bench: &Bench, workload: &Workload, latency: Duration) -> 
     stage.settle(workload).await?;
     bench.simulator.latency(latency).await?;
     let began = Instant::now();
-    at_once(&workload.items(), async |item| stage.space.delete(item).await).await?;
-    bare::revoke(&stage.space, &bench.simulator, workload).await?;
+    let items = workload.items();
+    let deleted = at_once(&items, async |item| stage.space.delete(item).await).await?;
+    bare::revoke(&stage.space, &bench.simulator, items.into_iter().zip(deleted).collect()).await?;
     gone(stage, began).await
 }
 
