@@ -43,10 +43,10 @@ pub(crate) fn bench(places: &Places, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What is built, with a word if it is more than what was committed.
+/// What is built, with a word if it is more than what was committed; the page that is written is no part of it.
 fn commit(places: &Places) -> Result<String> {
-    let mut git = Command::new("git");
-    git.args(["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]);
-    git.current_dir(&places.workspace);
-    process::capture(&mut git).map(|commit| commit.trim().to_owned())
+    let git = |arguments: &[&str]| process::capture(Command::new("git").args(arguments).current_dir(&places.workspace));
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--", ".", ":!docs"])?;
+    Ok(format!("{}{}", commit.trim(), if changed.is_empty() { "" } else { " with changes" }))
 }
