@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
 use cloud_access_operator::clouds::network::Network;
-use cloud_access_operator::clouds::{Account, HttpTransport, Keyring, alibaba, huawei};
+use cloud_access_operator::clouds::{Account, HttpTransport, Keyring, Purpose, Urgency, alibaba, huawei};
 use cloud_access_operator::engine::{AccessKind, Change, Listing, Target};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -41,14 +41,20 @@ impl<K: AccessKind> Client<K> {
         let (before, after) = if grant { (nothing, claim.wanted) } else { (claim.wanted, nothing) };
         let secret = claim.secret.filter(|_| grant).map(|_| SecretString::from(PASSWORD));
         let details = Some(claim.details).filter(|_| grant);
-        Ok(Change { principal: claim.principal, before, after, unseen: BTreeSet::new(), details, secret })
+        let (unseen, purpose) = (BTreeSet::new(), purpose(&item.target));
+        Ok(Change { principal: claim.principal, before, after, unseen, details, secret, purpose })
     }
+}
+
+/// All calls are alike.
+fn purpose(target: &str) -> Purpose {
+    Purpose::new(Urgency::Change, "bench", target)
 }
 
 impl<K: AccessKind> Cloud for Client<K> {
     fn list<'a>(&'a self, target: &'a str, named: BTreeSet<String>) -> BoxFuture<'a, Result<usize>> {
         async move {
-            match K::list(&self.0, &Target { id: target, named }).await? {
+            match K::list(&self.0, &Target { id: target, named, purpose: purpose(target) }).await? {
                 Listing::Complete { rows, .. } => Ok(rows.len()),
                 Listing::TargetGone => Err(format!("{target} is gone").into()),
             }
@@ -82,7 +88,7 @@ impl Accounts {
         let endpoint = Some(allowed.check(&simulator.url)?);
         let network = Network { allowed, ..Network::default() };
         let transport = Arc::new(HttpTransport::new(&network)?);
-        let keyring = Keyring::new(|_, _| {});
+        let keyring = Keyring::default();
         let huawei = huawei::Settings {
             region: simulator.told("region")?,
             project_id: simulator.told("project_id")?,

@@ -19,7 +19,7 @@ use crate::workload::Workload;
 const LIMIT: Duration = Duration::from_hours(1);
 
 /// Calls that the operator makes at once with one credential: `CALLS_AT_ONCE` of its budget.
-const CALLS_AT_ONCE: usize = 4;
+const CALLS_AT_ONCE: usize = 16;
 
 /// How much is measured.
 #[derive(Debug, Clone)]
