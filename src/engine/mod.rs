@@ -23,6 +23,7 @@
 mod account_objects;
 mod accounts;
 mod brake;
+mod calls;
 mod changes;
 mod course;
 mod entry;
@@ -85,6 +86,7 @@ use crate::metrics::Metrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
+use calls::Calls;
 use entry::Entry;
 use group::Group;
 use guard::Guard;
@@ -137,6 +139,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Context {
     client: Client,
+    calls: Arc<Calls>,
     settings: Settings,
     clock: Clock,
     accounts: Arc<Accounts>,
@@ -172,8 +175,10 @@ impl Context {
         let health = Arc::new(Health::default());
         let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));
         let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
+        let calls = Arc::new(Calls::new(settings.call_timeout));
         Self {
             client,
+            calls,
             settings,
             clock,
             accounts,

@@ -1,7 +1,7 @@
 //! The Kubernetes calls of one kind: conditional patches and reads, each under a timeout.
 
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::sync::Arc;
 
 use kube::api::{Patch, PatchParams};
 use kube::core::{DeserializeGuard, DynamicObject};
@@ -9,6 +9,7 @@ use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::calls::{Calls, NoAnswer};
 use super::entry::{Entry, ObjectKey, Reading, Recorded};
 use crate::api::{AccessObject, AccessStatus};
 
@@ -32,13 +33,13 @@ pub(crate) enum ObjectError {
 /// The Kubernetes calls of one kind.
 pub(crate) struct Objects<O> {
     client: Client,
-    timeout: Duration,
+    calls: Arc<Calls>,
     kind: PhantomData<fn() -> O>,
 }
 
 impl<O: AccessObject> Objects<O> {
-    pub(crate) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, kind: PhantomData }
+    pub(crate) fn new(client: Client, calls: Arc<Calls>) -> Self {
+        Self { client, calls, kind: PhantomData }
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -56,29 +57,30 @@ impl<O: AccessObject> Objects<O> {
         finalizers: &[String],
     ) -> Result<Entry<O>, ObjectError> {
         let patch = json!({"metadata": {"resourceVersion": entry.resource_version, "finalizers": finalizers}});
-        let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
-        let answer = self.call(self.api(&entry.key).patch(&entry.key.name, &params, &patch)).await?;
+        let (api, params, patch) = (self.api(&entry.key), PatchParams::default(), Patch::Merge(&patch));
+        let answer = self.call(entry.deleting, || api.patch(&entry.key.name, &params, &patch)).await?;
         Ok(keep_recorded(Entry::new(answer), entry, entry.status()))
     }
 
     /// Replaces the status, unless the object changed meanwhile.
     pub(crate) async fn set_status(&self, entry: &Entry<O>, status: &AccessStatus) -> Result<Entry<O>, ObjectError> {
         let patch = json!({"metadata": {"resourceVersion": entry.resource_version}, "status": whole(status)});
-        let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
-        let answer = self.call(self.api(&entry.key).patch_status(&entry.key.name, &params, &patch)).await?;
+        let (api, params, patch) = (self.api(&entry.key), PatchParams::default(), Patch::Merge(&patch));
+        let answer = self.call(entry.deleting, || api.patch_status(&entry.key.name, &params, &patch)).await?;
         Ok(keep_recorded(Entry::new(answer), entry, status))
     }
 
     /// The object as it is now.
     pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Entry<O>, ObjectError> {
-        self.call(self.api(key).get(&key.name)).await.map(Entry::new)
+        let api = self.api(key);
+        self.call(false, || api.get(&key.name)).await.map(Entry::new)
     }
 
     /// What an object that cannot be decoded says about itself.
     pub(crate) async fn read(&self, entry: &Entry<O>) -> Result<Reading, ObjectError> {
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &entry.key.namespace, &ApiResource::erase::<O>(&()));
-        let object = self.call(api.get(&entry.key.name)).await?;
+        let object = self.call(entry.deleting, || api.get(&entry.key.name)).await?;
         if object.metadata.resource_version.as_ref() != Some(&entry.resource_version) {
             return Err(ObjectError::Stale);
         }
@@ -86,18 +88,20 @@ impl<O: AccessObject> Objects<O> {
             .map_or(Reading::Unclear, |recorded| Reading::Recorded(Box::new(recorded))))
     }
 
-    async fn call<T>(&self, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ObjectError> {
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(kube::Error::Api(status))) => Err(match status.code {
+    async fn call<T, F>(&self, revokes: bool, call: impl Fn() -> F) -> Result<T, ObjectError>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        self.calls.make(revokes, call).await.map_err(|why| match why {
+            NoAnswer::Failed(kube::Error::Api(status)) => match status.code {
                 409 => ObjectError::Stale,
                 404 => ObjectError::Gone,
                 400..=428 => ObjectError::Refused(status.message.clone()),
                 _ => ObjectError::Unavailable(status.message.clone()),
-            }),
-            Ok(Err(error)) => Err(ObjectError::Unavailable(error.to_string())),
-            Err(_) => Err(ObjectError::Unavailable(format!("no answer within {:?}", self.timeout))),
-        }
+            },
+            NoAnswer::Failed(error) => ObjectError::Unavailable(error.to_string()),
+            NoAnswer::TooLate(limit) => ObjectError::Unavailable(format!("no answer within {limit:?}")),
+        })
     }
 }
 

@@ -60,7 +60,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         health: Arc::clone(&context.health),
         unmanaged: Arc::clone(&context.unmanaged),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
-        objects: Objects::new(context.client.clone(), context.settings.call_timeout),
+        objects: Objects::new(context.client.clone(), Arc::clone(&context.calls)),
         clients: Mutex::default(),
         memories: Mutex::default(),
         requests,
