@@ -245,7 +245,7 @@ impl Operator {
     #[must_use]
     pub fn context(self, stop: watch::Receiver<bool>) -> (Context, Task) {
         let (events, publisher) = Events::channel();
-        let publisher = publisher.run(self.client.clone(), "cloud-access-operator".to_owned()).boxed();
+        let publisher = publisher.run(self.client.clone(), self.clock.clone()).boxed();
         let keyring = Keyring::new(Calls(self.metrics.clone()));
         let (transport, allowed, environment) = (self.transport, self.allowed, self.environment);
         let clouds = Clouds { allowed, keyring, transport, clock: self.clock.clone(), environment };

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
@@ -13,13 +16,11 @@ use tracing::debug;
 use super::entry::Entry;
 use super::status::Rest;
 use crate::api::AccessObject;
+use crate::clock::Clock;
 use crate::plan::{Class, Outcome};
 
 /// The longest note that the API server takes.
 const LONGEST_NOTE: usize = 1000;
-
-/// The longest action that the API server takes.
-const LONGEST_ACTION: usize = 128;
 
 /// Events that wait to be published; what comes while it is full is lost.
 const LONGEST_QUEUE: usize = 4096;
@@ -30,7 +31,27 @@ const LONGEST_CALL: Duration = Duration::from_secs(10);
 /// Events being published at once.
 const CONCURRENT: usize = 4;
 
-type Told = (Event, ObjectReference);
+/// The longest name of an object that the name of an event begins with: it has to leave room for what tells events apart.
+const LONGEST_NAME: usize = 200;
+
+/// Who says so.
+const CONTROLLER: &str = "cloud-access-operator";
+
+/// Whether somebody should care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventType {
+    /// It is as it should be.
+    Normal,
+    /// It is not.
+    Warning,
+}
+
+struct Told {
+    object: ObjectReference,
+    type_: EventType,
+    reason: String,
+    note: String,
+}
 
 /// Takes what is to be told, without waiting.
 #[derive(Clone)]
@@ -65,35 +86,53 @@ impl Events {
 
     /// Tells this of an object.
     pub(crate) fn publish(&self, object: ObjectReference, type_: EventType, reason: &str, note: &str) {
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note.chars().take(LONGEST_NOTE).collect()),
-            // Events that differ in nothing else are counted as one, with the first note: so they differ in this.
-            action: note.chars().take(LONGEST_ACTION).collect(),
-            secondary: None,
-        };
-        let told = (event, object);
-        if let Err(lost) = self.0.try_send(told) {
-            let (_, object) = lost.into_inner();
-            debug!(object = object.name, "an event was lost: too many wait to be published");
+        let note = note.chars().take(LONGEST_NOTE).collect();
+        if let Err(lost) = self.0.try_send(Told { object, type_, reason: reason.to_owned(), note }) {
+            debug!(object = lost.into_inner().object.name, "an event was lost: too many wait to be published");
         }
     }
 }
 
 impl EventPublisher {
-    /// Publishes until every [`Events`] is dropped.
-    pub async fn run(self, client: Client, instance: String) {
-        let reporter = Reporter { controller: "cloud-access-operator".to_owned(), instance: Some(instance) };
-        let recorder = &Recorder::new(client, reporter);
+    /// Publishes until every [`Events`] is dropped. Only transitions are told, so that nothing is gained from remembering
+    /// what was: a recorder that counts what happens again would keep the events of the last minutes, and go through all of
+    /// them for each new one.
+    pub async fn run(self, client: Client, clock: Clock) {
+        let (client, clock) = (&client, &clock);
         stream::unfold(self.0, async |mut receiver| receiver.recv().await.map(|told| (told, receiver)))
-            .for_each_concurrent(CONCURRENT, |(event, reference)| async move {
-                match timeout(LONGEST_CALL, recorder.publish(&event, &reference)).await {
-                    Ok(Ok(())) => {}
+            .for_each_concurrent(CONCURRENT, |told| async move {
+                let namespace = told.object.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+                let events: Api<Event> = Api::namespaced(client.clone(), namespace.unwrap_or("default"));
+                let event = told.at(clock.now());
+                match timeout(LONGEST_CALL, events.create(&PostParams::default(), &event)).await {
+                    Ok(Ok(_)) => {}
                     Ok(Err(error)) => debug!(%error, "an event was lost"),
                     Err(_) => debug!("an event was lost: the API server did not take it in time"),
                 }
             })
             .await;
+    }
+}
+
+impl Told {
+    /// The event that tells it.
+    fn at(self, now: Timestamp) -> Event {
+        let name: String = self.object.name.iter().flat_map(|name| name.chars()).take(LONGEST_NAME).collect();
+        Event {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}.{:016x}", rand::random::<u64>())),
+                namespace: self.object.namespace.clone(),
+                ..ObjectMeta::default()
+            },
+            action: Some(self.reason.clone()),
+            event_time: Some(MicroTime(now)),
+            note: Some(self.note),
+            reason: Some(self.reason),
+            regarding: Some(self.object),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(CONTROLLER.to_owned()),
+            type_: Some(format!("{:?}", self.type_)),
+            ..Event::default()
+        }
     }
 }
