@@ -106,6 +106,12 @@ impl CloudError {
         }
     }
 
+    /// The same, of a change for which a call was sent before: its turn was not missed, it began, and is tried again after
+    /// another list.
+    pub(super) fn after_a_call(self) -> Self {
+        if let Self::TurnMissed { fault } = self { Self::Throttled { fault, retry_after: None } } else { self }
+    }
+
     /// The same, said of a member of a batch: see [`Fault::partly`].
     pub(super) fn partly(mut self) -> Self {
         let (Self::Throttled { fault, .. }

@@ -85,6 +85,11 @@ impl Purpose {
         Self { urgency, namespace: namespace.into(), target: target.into(), recall: Recall::default() }
     }
 
+    /// The same, of a call that nothing takes back.
+    pub(super) fn kept(&self) -> Self {
+        Self { recall: Recall::default(), ..self.clone() }
+    }
+
     /// That of one call which serves all of these: the most urgent one's. `None` for a call that serves nothing.
     pub(crate) fn most_urgent<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
         all.into_iter().min_by_key(|purpose| purpose.urgency)

@@ -14,22 +14,15 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// What is remembered of one target's principals, by name and string.
 #[derive(Debug, Default)]
 pub(crate) struct Landing {
-    /// What was added and no list has shown.
-    pending: BTreeMap<String, BTreeMap<String, Addition>>,
+    /// What was added and no list has shown: until when each write may still add a string, and whether the cloud has said that
+    /// it was carried out.
+    pending: BTreeMap<String, BTreeMap<String, BTreeMap<Instant, bool>>>,
     /// Until when each write that was not answered may still take a string away.
     removing: BTreeMap<String, BTreeMap<String, BTreeSet<Instant>>>,
     /// Removals that the cloud has accepted.
     removed: BTreeMap<String, BTreeMap<String, Removal>>,
     /// Since when the target has not known a string that claims name.
     unknown: BTreeMap<String, Instant>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Addition {
-    /// It lands by then, or never.
-    until: Instant,
-    /// The cloud has said that it was carried out.
-    accepted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +38,9 @@ impl Landing {
     /// take away whatever stays, should it land after another one.
     pub(crate) fn sending(&mut self, principal: &str, change: &Change, until: Instant) {
         let pending = self.pending.entry(principal.to_owned()).or_default();
-        pending.extend(change.added().into_iter().map(|string| (string, Addition { until, accepted: false })));
+        for string in change.added() {
+            pending.entry(string).or_default().insert(until, false);
+        }
         pending.retain(|string, _| change.after.contains(string) || !change.before.contains(string));
         let removing = self.removing.entry(principal.to_owned()).or_default();
         for string in &change.before {
@@ -56,8 +51,8 @@ impl Landing {
     /// The cloud said that a change sent until then was carried out.
     pub(crate) fn accepted(&mut self, principal: &str, change: &Change, until: Instant, now: Instant) {
         self.answered(principal, change, until);
-        for addition in self.pending.get_mut(principal).into_iter().flat_map(BTreeMap::values_mut) {
-            addition.accepted |= addition.until == until;
+        for sent in self.pending.get_mut(principal).into_iter().flat_map(BTreeMap::values_mut) {
+            sent.entry(until).and_modify(|accepted| *accepted = true);
         }
         let removed = self.removed.entry(principal.to_owned()).or_default();
         removed.extend(change.removed().into_iter().map(|string| (string, Removal { accepted: now, until })));
@@ -65,12 +60,14 @@ impl Landing {
         self.removed.retain(|_, strings| !strings.is_empty());
     }
 
-    /// The cloud refused a change sent until then: nothing of it will land.
+    /// The cloud refused a change sent until then, or it was not sent: nothing of it will land. What was sent before may.
     pub(crate) fn refused(&mut self, principal: &str, change: &Change, until: Instant) {
         self.answered(principal, change, until);
         if let Some(pending) = self.pending.get_mut(principal) {
-            let added = change.added();
-            pending.retain(|string, addition| addition.until != until || !added.contains(string));
+            for string in change.added() {
+                pending.get_mut(&string).map(|sent| sent.remove(&until));
+            }
+            pending.retain(|_, sent| !sent.is_empty());
         }
     }
 
@@ -88,7 +85,10 @@ impl Landing {
     pub(crate) fn saw(&mut self, shown: impl Fn(&str) -> Access, unknown: &Access, began: Instant) {
         self.pending.retain(|principal, strings| {
             let shown = shown(principal);
-            strings.retain(|string, addition| addition.until > began && !shown.contains(string));
+            strings.retain(|string, sent| {
+                sent.retain(|until, _| *until > began);
+                !sent.is_empty() && !shown.contains(string)
+            });
             !strings.is_empty()
         });
         self.removing.retain(|_, strings| {
@@ -120,7 +120,7 @@ impl Landing {
     /// What was added for a principal, was carried out, and does not show yet.
     pub(crate) fn unseen(&self, principal: &str) -> Access {
         let pending = self.pending.get(principal).into_iter().flatten();
-        pending.filter(|(_, addition)| addition.accepted).map(|(string, _)| string.clone()).collect()
+        pending.filter(|(_, sent)| sent.values().any(|accepted| *accepted)).map(|(string, _)| string.clone()).collect()
     }
 
     /// What was taken from a principal, was carried out, and still shows.
@@ -160,7 +160,7 @@ impl Landing {
 
     /// Until when anything may still land.
     fn awaited(&self) -> impl Iterator<Item = Instant> {
-        let pending = self.pending.values().flat_map(BTreeMap::values).map(|addition| addition.until);
+        let pending = self.pending.values().flat_map(BTreeMap::values).flat_map(BTreeMap::keys).copied();
         let removing = self.removing.values().flat_map(BTreeMap::values).flatten();
         pending.chain(removing.copied())
     }

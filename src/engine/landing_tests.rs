@@ -257,3 +257,22 @@ fn what_was_taken_away_is_leaving_until_it_is_gone_asked_for_again_or_overdue() 
     list(&mut landing, "own read", at(10));
     assert_eq!(landing.leaving("alice"), access(""));
 }
+
+#[test]
+fn what_was_sent_before_may_land_though_another_try_was_refused() {
+    let (at, mut landing) = (clock(), Landing::default());
+    let grant = change("", "read");
+    landing.sending("alice", &grant, at(10));
+    landing.sending("alice", &grant, at(20));
+    landing.refused("alice", &grant, at(20));
+    assert_eq!(pending(&landing, "alice"), access("read"), "the first was not answered");
+    assert_eq!(landing.next_overdue(at(0)), Some(at(10)));
+    list(&mut landing, "", at(10));
+    assert!(landing.is_quiet("alice"));
+
+    landing.sending("alice", &grant, at(30));
+    landing.accepted("alice", &grant, at(30), at(11));
+    landing.sending("alice", &grant, at(40));
+    landing.refused("alice", &grant, at(40));
+    assert_eq!(landing.unseen("alice"), access("read"), "it was carried out");
+}

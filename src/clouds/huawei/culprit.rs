@@ -55,7 +55,8 @@ pub(super) fn is_worth_a_look(error: &CloudError) -> bool {
 
 /// What becomes of an error that could not be looked into.
 pub(super) fn as_bad_as_the_look(error: &CloudError, look: &CloudError) -> CloudError {
-    if error.fault().partly { look.clone().partly() } else { look.clone() }
+    let look = look.clone().after_a_call();
+    if error.fault().partly { look.partly() } else { look }
 }
 
 /// Does the message have this name in it, as a word of its own?

@@ -1,5 +1,6 @@
 //! Writes to a cluster's users: what takes away goes first, in batches, one call at a time.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Method;
@@ -91,6 +92,8 @@ impl Ehpc {
         let send_by = Instant::now() + SEND_WINDOW;
         let generation = self.session.generation();
         let mut results: Vec<Result<(), CloudError>> = changes.iter().map(|change| check(change, generation)).collect();
+        // The changes of which a step was made.
+        let mut begun = BTreeSet::new();
         for step in Step::ALL {
             let of_step =
                 |(index, change): &(usize, &UserChange)| results[*index].is_ok() && step.is_of(change, generation);
@@ -102,7 +105,7 @@ impl Ehpc {
                 }
             };
             for (index, result) in indexes.into_iter().zip(done) {
-                results[index] = result;
+                results[index] = if begun.insert(index) { result } else { result.map_err(CloudError::partly) };
             }
         }
         results
@@ -192,6 +195,9 @@ impl Ehpc {
         };
         let purpose = Purpose::most_urgent(users.iter().map(|user| &user.purpose));
         let Some(purpose) = purpose else { return Ok(()) };
+        // Of some this is the second call.
+        let goes_on = step == Step::SetPassword && users.iter().any(|user| user.before != user.after);
+        let purpose = if goes_on { &purpose.kept() } else { purpose };
         parameters.insert(0, ("ClusterId".to_owned(), cluster.to_owned()));
         let passwords = users.iter().filter_map(|user| user.password.clone()).collect();
         let call = Call { operation: step.operation(), action, generation, method, parameters, passwords, send_by };

@@ -302,3 +302,24 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_carried_out_in_part_says_so_when_the_rest_misses_its_turn() {
+    let script = Script::slow(SEND_WINDOW + Duration::from_secs(1), |_| answer(200, done().1));
+    let results = ehpc(&script, V2018).change("ehpc-1", &[change("climbs", "users", "wheel", "Passw0rd")]).await;
+    assert_eq!((kind(&results[0]), script.sent().len()), ("turn missed", 1));
+    assert!(results[0].as_ref().is_err_and(|error| error.fault().partly));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_call_of_a_change_is_not_taken_back() {
+    let (hurry, signal) = tokio::sync::watch::channel(());
+    let script = Script::by(move |_| {
+        hurry.send_replace(());
+        answer(200, done().1)
+    });
+    let recalled = Purpose { recall: crate::clouds::Recall::by(&signal), ..purpose() };
+    let climbs = UserChange { purpose: recalled, ..change("climbs", "users", "wheel", "Passw0rd") };
+    let results = ehpc(&script, V2018).change("ehpc-1", &[climbs]).await;
+    assert_eq!((results, script.sent().len()), (vec![Ok(())], 2));
+}

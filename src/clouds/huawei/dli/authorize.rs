@@ -133,7 +133,7 @@ impl Dli {
             }
             Err(error) => {
                 for &index in refused {
-                    results[index] = Err(error.clone());
+                    results[index] = Err(error.clone().after_a_call());
                 }
                 return;
             }
@@ -156,7 +156,7 @@ impl Dli {
         // Those that only remove go first, again.
         writes.sort_by_key(|write| !changes[write.index].difference().added.is_empty());
         for (index, result) in self.write_all(writes, listed, send_by).await {
-            results[index] = result;
+            results[index] = result.map_err(CloudError::after_a_call);
         }
     }
 

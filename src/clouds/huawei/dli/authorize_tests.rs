@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::tests::{change, dli, error, list, row};
 use super::*;
-use crate::clouds::script::{Script, answer, kind};
+use crate::clouds::script::{Script, answer, kind, purpose};
 
 fn done() -> Value {
     json!({"is_success": true, "message": ""})
@@ -178,4 +178,17 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
     assert!(results.iter().all(Result::is_err));
     assert!(results.iter().any(|result| kind(result) == "turn missed"), "the rest was not sent");
     assert!(script.sent().len() < 10, "{:?}", script.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_look_misses_its_turn_is_no_missed_turn() {
+    let (hurry, signal) = tokio::sync::watch::channel(());
+    let script = Script::by(move |_| {
+        hurry.send_replace(());
+        answer(400, error("DLI.0006", ""))
+    });
+    let recalled = Purpose { recall: crate::clouds::Recall::by(&signal), ..purpose() };
+    let changes = [Authorization { purpose: recalled, ..change("ann", &[], &["A"]) }];
+    let results = dli(&script).authorize("q1", &changes).await;
+    assert_eq!((kind(&results[0]), script.sent().len()), ("throttled", 1));
 }

@@ -34,7 +34,7 @@ pub struct Placement {
 }
 
 /// A user is in one pool at a time, so leaving comes first.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     Leave,
     Join,
@@ -158,6 +158,8 @@ impl Placing<'_> {
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).concat().await;
         for (index, result) in done {
             if let Err(error) = result {
+                let has_left = action == Action::Join && !self.differences[index].removed.is_empty();
+                let error = if has_left { error.after_a_call() } else { error };
                 if is_worth_a_look(&error) {
                     self.doubtful.insert(index);
                 }
@@ -181,6 +183,10 @@ impl Placing<'_> {
         let call = Call::get(Service::Dws, action.operation(), target, self.send_by).with_body(Method::POST, &body);
         let purpose = Purpose::most_urgent(indexes.iter().map(|&index| &self.changes[index].purpose));
         let Some(purpose) = purpose else { return Ok(()) };
+        // Whoever has left is in no pool until this has gone.
+        let moves = |index: &usize| !self.differences[*index].removed.is_empty();
+        let is_second = action == Action::Join && indexes.iter().any(moves);
+        let purpose = if is_second { &purpose.kept() } else { purpose };
         let written = self.dws.session.write(&call, purpose).await.and_then(|answer| wire::accepted(&answer));
         written.map_err(|error| {
             let error = explained(error, "");

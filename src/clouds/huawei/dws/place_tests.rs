@@ -284,7 +284,7 @@ async fn nothing_is_sent_late_and_all_is_over_within_the_in_flight_window() {
     assert!(start.elapsed() < IN_FLIGHT, "{:?}", start.elapsed());
     assert!(*late.lock().unwrap_or_else(PoisonError::into_inner) <= REPAIR_WINDOW);
     assert!(results.iter().all(Result::is_err));
-    assert!(results.iter().any(|result| kind(result) == "turn missed"), "the rest was not sent");
+    assert!(results.iter().any(|result| kind(result) == "throttled"), "the rest was not sent alone");
     assert!(script.sent().len() < 30, "{}", script.sent().len());
 }
 
@@ -294,4 +294,25 @@ fn the_work_can_go_on_in_any_thread() {
     let client = dws(&cloud(vec![]));
     is_send(&client.users(CLUSTER, &BTreeSet::new(), &purpose()));
     is_send(&client.place(CLUSTER, &[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_left_joins_whatever_comes_up_meanwhile_and_is_tried_again_after_a_list() {
+    let (hurry, signal) = tokio::sync::watch::channel(());
+    let script = Script::by(move |request| {
+        if request.uri().path().ends_with("batch-delete") {
+            hurry.send_replace(());
+        }
+        if request.method() == Method::GET { answer(200, users(&[])) } else { answer(200, done()) }
+    });
+    let recalled = Purpose { recall: crate::clouds::Recall::by(&signal), ..purpose() };
+    let moving = Placement { purpose: recalled.clone(), ..change("ann", &["p1"], &["p2"]) };
+    let joining = Placement { purpose: recalled, ..change("bob", &[], &["p3"]) };
+    assert_eq!(kinds(&dws(&script).place(CLUSTER, &[moving, joining]).await), ["ok", "turn missed"]);
+
+    let script = Script::slow(FIRST_WINDOW / 2 + Duration::from_secs(1), |request| {
+        if request.method() == Method::GET { answer(200, users(&[])) } else { answer(200, done()) }
+    });
+    let results = dws(&script).place(CLUSTER, &[change("ann", &["p1"], &["p2"])]).await;
+    assert_eq!((kinds(&results), calls(&script)), (vec!["throttled"], vec![USERS_P2.into(), LEAVE_P1.into()]));
 }
