@@ -129,9 +129,10 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
-    /// be older than their deletion. Returns for which principals something is to be written at all.
+    /// be older than their deletion. What was fenced a while ago must still stand as it did. Returns for which principals something is to be written at all.
     async fn fence(&self, principals: &mut [Principal<K>]) -> Vec<usize> {
-        let (mut changing, mut unfenced) = (Vec::new(), Vec::new());
+        let engine = self.engine;
+        let (mut changing, mut unfenced, mut edited) = (Vec::new(), Vec::new(), Vec::new());
         for (at, principal) in principals.iter().enumerate() {
             let planned = self.plan(principal);
             let Some(change) = &planned.plan.change else { continue };
@@ -140,12 +141,22 @@ impl<K: AccessKind> Pass<'_, K> {
             for (index, (member, state)) in principal.members.iter().zip(&planned.states).enumerate() {
                 let adds = state.standing() == Standing::Live && !state.owned.is_disjoint(&added);
                 let asks = adds || supplier == Some(index);
-                if asks && !member.fenced && !member.stale {
+                if !asks || member.stale {
+                    continue;
+                }
+                let now = engine.store.get(&member.entry.key);
+                if member.fenced && !now.is_some_and(|now| now.uid == member.entry.uid && now.stands_as(&member.entry))
+                {
+                    edited.push((at, index));
+                } else if !member.fenced {
                     unfenced.push((at, index, member.entry.key.clone()));
                 }
             }
         }
-        let engine = self.engine;
+        // Since its step was carried out. Its event brings the next pass.
+        for (at, index) in edited {
+            principals[at].members[index].stale = true;
+        }
         let reads = stream::iter(unfenced)
             .map(|(at, index, key)| async move { (at, index, engine.objects.get(&key).await) })
             .buffer_unordered(CONCURRENT_READS)

@@ -1,6 +1,6 @@
 //! The course of a pass, from the claims of its group to the next look.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use super::entry::{ObjectKey, Reading};
 use super::gather::{Principal, Written, accounts_of, gather, named_by, refuse_alike};
 use super::group::Group;
 use super::kind::AccessKind;
+use super::memory::Unserved;
 use super::pass::{Pass, UNREAD_WAIT};
 use super::standing::End;
 use super::urgency::purpose_of_look;
@@ -80,8 +81,8 @@ async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Insta
     (!forgotten).then(|| Instant::now() + engine.settings.retry_after_refusal)
 }
 
-/// Serves the principals of a pass, beginning with those that the last one had no time for. Returns whether this one had none
-/// for some, either.
+/// Serves the principals of a pass: first those that are to lose access and that no pass since the last complete one has tried
+/// that for, then those that the last one had no time for. Returns whether this one was cut short, too.
 async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
@@ -89,25 +90,38 @@ async fn serve<K: AccessKind>(
     listed_in: Duration,
 ) -> bool {
     let now = pass.engine.clock.now();
-    let unserved = std::mem::take(&mut pass.memory().unserved);
-    let goes_first = |principal: &Principal<K>| principal.is_given_up(now) || unserved.contains(&principal.name);
-    remaining.make_contiguous().sort_by_key(|principal| !goes_first(principal));
-    let time = WritingTime::after(listed_in, !unserved.is_empty());
-    let mut served = rounds(pass, &mut remaining, time).await;
+    let Unserved { principals, mut tried } = std::mem::take(&mut pass.memory().unserved);
+    let places: BTreeMap<_, _> = principals.iter().zip(0..).collect();
+    let place = |principal: &Principal<K>| {
+        let is_given_up = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
+        (!is_given_up, places.get(&principal.name).copied().unwrap_or(usize::MAX))
+    };
+    remaining.make_contiguous().sort_by_cached_key(place);
+    let time = WritingTime::after(listed_in, !principals.is_empty());
+    let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
     let is_cut = !remaining.is_empty();
-    pass.memory().unserved = remaining.iter().map(|principal| principal.name.clone()).collect();
+    if is_cut {
+        let given_up = served.iter().flat_map(|principal| principal.given_up(now));
+        tried.extend(given_up.map(|member| member.entry.uid.clone()));
+        let principals = remaining.iter().map(|principal| principal.name.clone()).collect();
+        pass.memory().unserved = Unserved { principals, tried };
+    }
     served.extend(remaining);
-    conclude(pass, served, accounts).await;
-    is_cut
+    let is_concluded = conclude(pass, served, accounts, is_hurried).await;
+    if is_cut {
+        // It goes on at once, and waits for nothing.
+        pass.memory().waits = 0;
+    }
+    is_cut || !is_concluded
 }
 
 /// The rounds of a pass, as long as there is time. While one writes to the cloud, the Kubernetes steps of the next are carried
-/// out. Returns the principals that were served, as they were left.
+/// out. Returns the principals that were served, as they were left, and whether another pass is needed sooner.
 async fn rounds<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
     mut time: WritingTime,
-) -> Vec<Principal<K>> {
+) -> (Vec<Principal<K>>, bool) {
     let mut served = Vec::new();
     let mut ended = Ended::among(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
@@ -128,9 +142,11 @@ async fn rounds<K: AccessKind>(
             principal.written = Written::Nothing;
             remaining.push_front(principal);
         }
-        take_in_ended(pass, remaining, &mut served, &mut ended).await;
+        if !take_in_ended(pass, remaining, &mut served, &mut ended).await {
+            return (served, true);
+        }
     }
-    served
+    (served, false)
 }
 
 fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize) -> Vec<Principal<K>> {
@@ -198,18 +214,19 @@ impl Ended {
 }
 
 /// Claims that ended since the last round are taken in first: access that was taken away does not wait for what is
-/// being granted.
+/// being granted. Returns whether this pass can serve all of them.
 async fn take_in_ended<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
     served: &mut Vec<Principal<K>>,
     ended: &mut Ended,
-) {
+) -> bool {
     let now = pass.engine.clock.now();
     let fresh = ended.fresh(pass, now);
     if fresh.is_empty() {
-        return;
+        return true;
     }
+    let mut all = true;
     let is_affected =
         |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
     let mut principals = gather(pass.engine, pass.group).await;
@@ -218,27 +235,41 @@ async fn take_in_ended<K: AccessKind>(
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
         if served.iter().any(|other| same(other) && other.written.purpose().is_some()) {
+            all = false;
             continue;
         }
         served.retain(|other| !same(other));
         remaining.retain(|other| !same(other));
         remaining.push_front(principal);
     }
+    all
 }
 
-/// One more list after the last write; then those that were written to are planned and reported again.
+/// One more list after the last write; then those that were written to are planned and reported again. Not if another pass is
+/// needed sooner: that one's list tells of them. Returns whether all was done.
 async fn conclude<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     principals: Vec<Principal<K>>,
     accounts: &BTreeSet<ObjectKey>,
-) {
+    is_hurried: bool,
+) -> bool {
     let (mut written, mut others): (Vec<_>, Vec<_>) =
         principals.into_iter().partition(|principal| principal.written.purpose().is_some());
     if !written.is_empty() {
         let clock = pass.engine.clock.now();
         let named = &named_by(&written, clock) | &named_by(&others, clock);
         let purpose = Purpose::most_urgent(written.iter().filter_map(|principal| principal.written.purpose())).cloned();
-        pass.look_at_target(accounts, named, purpose).await;
+        let may_hurry = purpose.as_ref().is_some_and(|purpose| purpose.urgency > Urgency::Revocation);
+        let mut hurry = pass.hurry.clone();
+        hurry.mark_unchanged();
+        if is_hurried {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            Ok(()) = hurry.changed(), if may_hurry => return false,
+            () = pass.look_at_target(accounts, named, purpose) => {}
+        }
         pass.steps(&mut written).await;
         if pass.observation.is_known() {
             // What was released and is gone by now is listed no longer.
@@ -249,6 +280,7 @@ async fn conclude<K: AccessKind>(
     others.append(&mut written);
     pass.count_unmanaged(&others, accounts);
     pass.wait_for(&others);
+    !is_hurried
 }
 
 /// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.

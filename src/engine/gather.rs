@@ -252,7 +252,12 @@ impl Written {
 impl<K: AccessKind> Principal<K> {
     /// Access on it is to be taken away, as far as that can be told without a list.
     pub(crate) fn is_given_up(&self, now: Timestamp) -> bool {
-        self.members.iter().any(|member| member.entry.deleting || member.has_ended(now) && member.gives_up(now))
+        self.given_up(now).next().is_some()
+    }
+
+    /// The claims from which it is to be taken away.
+    pub(crate) fn given_up(&self, now: Timestamp) -> impl Iterator<Item = &Member<K>> {
+        self.members.iter().filter(move |member| member.entry.deleting || member.has_ended(now) && member.gives_up(now))
     }
 }
 

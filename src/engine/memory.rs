@@ -37,10 +37,39 @@ pub(crate) struct TargetMemory {
     pub(crate) tells_case: bool,
     /// When the first change failed: pauses are counted from then.
     begun: Option<Instant>,
-    /// Until then no pass begins, but one that takes access away.
-    pub(crate) rests_until: Option<Instant>,
-    /// The principals that the last pass had no time for: the next one goes on with them.
-    pub(crate) unserved: BTreeSet<String>,
+    /// The rest after the last pass.
+    pub(crate) rest: Option<Rest>,
+    /// What the last pass had no time for.
+    pub(crate) unserved: Unserved,
+}
+
+/// The rest of a target after a pass.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) until: Instant,
+    /// When the pass would look again.
+    pub(crate) next: Instant,
+    /// The claims that the pass was to take access from, by uid.
+    pub(crate) tried: BTreeSet<String>,
+}
+
+impl Rest {
+    /// Until when the next pass waits, if it does. What the last one did not try to take away does not wait; what it tried in
+    /// vain does no longer than it would without a rest.
+    pub(crate) fn holds(&self, revocations: &BTreeSet<String>, now: Instant) -> Option<Instant> {
+        let is_time = !revocations.is_empty() && self.next <= now;
+        let goes = self.until <= now || is_time || !revocations.is_subset(&self.tried);
+        (!goes).then(|| if self.next > now { self.next.min(self.until) } else { self.until })
+    }
+}
+
+/// What a pass had no time for. The next one goes on there.
+#[derive(Debug, Default)]
+pub(crate) struct Unserved {
+    /// The principals, in the order in which they would have been served.
+    pub(crate) principals: Vec<String>,
+    /// The claims from which access was taken away, or could not be, since the last pass that was not cut short; by uid.
+    pub(crate) tried: BTreeSet<String>,
 }
 
 /// Whoever asks for looks has what failed for a principal tried again only so often.

@@ -284,3 +284,24 @@ fn whom_an_answer_was_about_once_is_not_forgotten_while_the_same_fails() {
         assert_eq!(answered(&mut memory, added, &error), Some(expected), "{added}: {error}");
     }
 }
+
+#[test]
+fn a_target_rests_and_misses_no_time_at_which_access_is_to_be_taken_away() {
+    let start = Instant::now();
+    let at = |second: u64| start + Duration::from_secs(second);
+    let uids = |uids: &str| uids.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+    let rest = Rest { until: at(30), next: at(20), tried: uids("stuck") };
+    for (second, revocations, expected) in [
+        (1, "", Some(20)),
+        (20, "", Some(30)),
+        (30, "", None),
+        (1, "stuck", Some(20)),
+        (20, "stuck", None),
+        (1, "fresh", None),
+        (1, "stuck fresh", None),
+    ] {
+        assert_eq!(rest.holds(&uids(revocations), at(second)), expected.map(at), "{revocations} at {second}");
+    }
+    let rest = Rest { next: at(300), ..rest };
+    assert_eq!(rest.holds(&uids("stuck"), at(1)), Some(at(30)));
+}

@@ -91,7 +91,7 @@ use entry::Entry;
 use group::Group;
 use guard::Guard;
 use health::Health;
-use memory::TargetMemory;
+use memory::{Rest, TargetMemory};
 use objects::Objects;
 use reaction::Trouble;
 use ready::Due;
@@ -127,7 +127,7 @@ pub struct Settings {
     pub pass_timeout: Duration,
     /// When to try again after the API server refused a patch, or a pass failed as a whole.
     pub retry_after_refusal: Duration,
-    /// Passes at once.
+    /// Passes of one urgency at once.
     pub concurrent_passes: usize,
     /// How long running passes may go on after the order to stop.
     pub grace: Duration,
@@ -244,26 +244,25 @@ impl<K: AccessKind> Engine<K> {
     /// How urgent the next pass of a group is: as its most urgent object.
     fn due(&self, group: &Group) -> Due {
         let (now, entries) = (self.clock.now(), self.store.group(group));
-        let urgencies = || entries.iter().map(|entry| entry.urgency(now));
-        let revocations = urgencies().filter(|urgency| *urgency == Urgency::Revocation).count();
-        Due { urgency: urgencies().min().unwrap_or(Urgency::Look), revocations }
+        let urgency = entries.iter().map(|entry| entry.urgency(now)).min().unwrap_or(Urgency::Look);
+        let revocations = entries.iter().filter(|entry| entry.urgency(now) == Urgency::Revocation);
+        Due { urgency, revocations: revocations.map(|entry| entry.uid.clone()).collect() }
     }
 
-    /// A pass has ended, and says when to look at the group next. One that goes on at once was cut short; after any other one
-    /// the target rests for as long as it took, so that a stream of events costs it no more than half of the time.
-    fn rest(&self, group: &Group, started: Instant, next: Option<Instant>) {
+    /// A pass that was `due` has ended, and says when to look at the group next. One that goes on at once was cut short; after
+    /// any other one the target rests for as long as it took, so that a stream of events costs it no more than half of the time.
+    fn rest(&self, group: &Group, due: Due, started: Instant, next: Option<Instant>) {
         let now = Instant::now();
-        let until = next.filter(|next| *next > now).map(|_| now + (now - started));
-        if next.is_some() {
-            self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rests_until = until;
-        }
+        let Some(next) = next else { return };
+        let rest = (next > now).then(|| Rest { until: now + (now - started), next, tried: due.revocations });
+        self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rest = rest;
     }
 
-    /// Until when a target rests.
-    fn rests_until(&self, group: &Group) -> Option<Instant> {
+    /// Until when a target rests, though a pass is due.
+    fn rests_until(&self, group: &Group, due: &Due) -> Option<Instant> {
         let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = memories.get(group)?.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.rests_until.filter(|until| *until > Instant::now())
+        memory.rest.as_ref()?.holds(&due.revocations, Instant::now())
     }
 
     /// Looks at all whose access begins or ends at some time when somebody has set the clock: what was waited for may have

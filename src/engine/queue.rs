@@ -16,8 +16,7 @@ use super::Engine;
 use super::course;
 use super::group::Group;
 use super::kind::AccessKind;
-use super::ready::Ready;
-use crate::clouds::Urgency;
+use super::ready::{Ready, Start};
 
 /// Runs passes until told to stop; then waits for the running ones, for a while.
 pub(crate) async fn run<K: AccessKind>(
@@ -27,14 +26,13 @@ pub(crate) async fn run<K: AccessKind>(
 ) {
     let requests = stream::unfold(requests, async |mut requests| requests.recv().await.map(|next| (next, requests)));
     let mut scheduler = pin!(scheduler(requests));
-    let mut ready = Ready::default();
+    let mut ready = Ready::new(engine.settings.concurrent_passes);
     let mut passes = JoinSet::new();
     let mut groups: HashMap<Id, Group> = HashMap::new();
     loop {
-        while ready.running() < engine.settings.concurrent_passes
-            && let Some((group, hurry)) = ready.next()
-        {
-            let pass = passes.spawn(one_pass(Arc::clone(&engine), group.clone(), hurry));
+        while let Some(start) = ready.next() {
+            let group = start.group.clone();
+            let pass = passes.spawn(one_pass(Arc::clone(&engine), start));
             groups.insert(pass.id(), group);
         }
         tokio::select! {
@@ -53,23 +51,24 @@ pub(crate) async fn run<K: AccessKind>(
     }
 }
 
-/// A pass is due: now if access is to be taken away, else when its target has rested.
+/// A pass is due: now, or when its target has rested.
 fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
     let due = engine.due(&group);
-    match engine.rests_until(&group) {
-        Some(run_at) if due.urgency > Urgency::Revocation => engine.schedule_at(run_at, group),
-        Some(_) | None => ready.add(group, due),
+    match engine.rests_until(&group, &due) {
+        Some(run_at) => engine.schedule_at(run_at, group),
+        None => ready.add(group, due),
     }
 }
 
 /// One pass. Returns when to look at the group again. Its target rests, unless the pass was given up.
-async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, group: Group, hurry: signal::Receiver<()>) -> Option<Instant> {
+async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, start: Start) -> Option<Instant> {
+    let Start { group, due, hurry } = start;
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
     let Ok(next) = timeout(limit, course::run(&engine, &group, hurry)).await else {
         warn!(%group, ?limit, "a pass took too long and was given up");
         return Some(Instant::now() + engine.settings.retry_after_refusal);
     };
-    engine.rest(&group, started, next);
+    engine.rest(&group, due, started, next);
     next
 }
 

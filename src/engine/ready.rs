@@ -1,6 +1,6 @@
 //! The groups whose pass is due, and those whose pass runs: which one starts next. Pure.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::sync::watch as signal;
 
@@ -15,20 +15,30 @@ const PASSES_PER_LANE: usize = 16;
 type Lane = (Urgency, Option<String>);
 
 /// The groups whose pass is due, and those whose pass runs.
-#[derive(Default)]
 pub(crate) struct Ready {
-    /// In the order in which they became due. Of a group that is in several lanes, the one in `due` counts.
-    lanes: BTreeMap<Lane, VecDeque<Group>>,
-    due: HashMap<Group, Due>,
+    /// Passes of one urgency at once.
+    most: usize,
+    /// In the order in which they became due: by ticket. Each group is in one lane.
+    lanes: BTreeMap<Lane, BTreeMap<u64, Group>>,
+    due: HashMap<Group, (Due, u64)>,
+    last_ticket: u64,
     running: HashMap<Group, Running>,
 }
 
 /// A pass that is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) urgency: Urgency,
-    /// How many claims are to lose access.
-    pub(crate) revocations: usize,
+    /// The claims that are to lose access, by uid.
+    pub(crate) revocations: BTreeSet<String>,
+}
+
+/// A pass that starts.
+pub(crate) struct Start {
+    pub(crate) group: Group,
+    pub(crate) due: Due,
+    /// Tells it to hurry.
+    pub(crate) hurry: signal::Receiver<()>,
 }
 
 /// A pass that runs.
@@ -40,62 +50,73 @@ struct Running {
 }
 
 impl Ready {
-    /// The pass of a group is due. While one runs the next one waits; if this is more urgent, or more is to be taken away, the
-    /// running one is told to hurry.
+    /// Nothing is due. So many passes of one urgency run at once.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, lanes: BTreeMap::new(), due: HashMap::new(), last_ticket: 0, running: HashMap::new() }
+    }
+
+    /// The pass of a group is due. While one runs the next one waits; if this is more urgent, or takes away what that was not
+    /// for, the running one is told to hurry.
     pub(crate) fn add(&mut self, group: Group, due: Due) {
         if let Some(running) = self.running.get_mut(&group) {
             running.is_due_again = true;
-            if due.urgency < running.due.urgency || due.revocations > running.due.revocations {
+            if due.urgency < running.due.urgency || !due.revocations.is_subset(&running.due.revocations) {
                 running.hurry.send_replace(());
             }
             running.due = Due { urgency: due.urgency.min(running.due.urgency), ..due };
             return;
         }
-        let known = self.due.insert(group.clone(), due);
-        if known.is_none_or(|known| due.urgency < known.urgency) {
-            let lane = (due.urgency, group.realm().map(str::to_owned));
-            self.lanes.entry(lane).or_default().push_back(group);
-        } else if let Some(known) = known {
-            self.due.insert(group, Due { urgency: known.urgency, ..due });
+        if let Some((known, ticket)) = self.due.remove(&group) {
+            if known.urgency <= due.urgency {
+                self.due.insert(group, (Due { urgency: known.urgency, ..due }, ticket));
+                return;
+            }
+            self.leave(&lane(&group, known.urgency), ticket);
         }
+        self.last_ticket += 1;
+        self.lanes.entry(lane(&group, due.urgency)).or_default().insert(self.last_ticket, group.clone());
+        self.due.insert(group, (due, self.last_ticket));
     }
 
-    /// The next pass to start, if there is room for one, and what tells it to hurry: the most urgent first.
-    pub(crate) fn next(&mut self) -> Option<(Group, signal::Receiver<()>)> {
-        let (group, due) = self.take()?;
-        let (hurry, hurried) = signal::channel(());
-        self.running.insert(group.clone(), Running { due, is_due_again: false, hurry });
-        Some((group, hurried))
+    fn leave(&mut self, lane: &Lane, ticket: u64) -> Option<Group> {
+        let groups = self.lanes.get_mut(lane)?;
+        let group = groups.remove(&ticket);
+        if groups.is_empty() {
+            self.lanes.remove(lane);
+        }
+        group
     }
 
-    fn take(&mut self) -> Option<(Group, Due)> {
+    /// The next pass to start, if there is room for one: the most urgent first, and of these the one that has waited longest.
+    pub(crate) fn next(&mut self) -> Option<Start> {
         let mut busy: HashMap<(Urgency, Option<&str>), usize> = HashMap::new();
+        let mut in_all: HashMap<Urgency, usize> = HashMap::new();
         for (group, running) in &self.running {
             *busy.entry((running.due.urgency, group.realm())).or_default() += 1;
+            *in_all.entry(running.due.urgency).or_default() += 1;
         }
-        for ((urgency, realm), groups) in &mut self.lanes {
-            if busy.get(&(*urgency, realm.as_deref())).is_some_and(|passes| *passes >= PASSES_PER_LANE) {
-                continue;
-            }
-            while let Some(group) = groups.pop_front() {
-                if self.due.get(&group).is_some_and(|due| due.urgency == *urgency) {
-                    return self.due.remove_entry(&group);
-                }
-            }
-        }
-        None
+        let has_room = |(urgency, realm): &Lane| {
+            let of_realm = busy.get(&(*urgency, realm.as_deref())).copied().unwrap_or_default();
+            of_realm < PASSES_PER_LANE && in_all.get(urgency).copied().unwrap_or_default() < self.most
+        };
+        let first =
+            |(lane, groups): (&Lane, &BTreeMap<u64, Group>)| Some((lane.0, *groups.first_key_value()?.0, lane.clone()));
+        let (_, ticket, lane) = self.lanes.iter().filter(|(lane, _)| has_room(lane)).filter_map(first).min()?;
+        let group = self.leave(&lane, ticket)?;
+        let (due, _) = self.due.remove(&group)?;
+        let (hurry, hurried) = signal::channel(());
+        self.running.insert(group.clone(), Running { due: due.clone(), is_due_again: false, hurry });
+        Some(Start { group, due, hurry: hurried })
     }
 
     /// The pass of a group has ended. Returns whether the next one is due already.
     pub(crate) fn finished(&mut self, group: &Group) -> bool {
-        self.lanes.retain(|_, groups| !groups.is_empty());
         self.running.remove(group).is_some_and(|running| running.is_due_again)
     }
+}
 
-    /// How many passes run.
-    pub(crate) fn running(&self) -> usize {
-        self.running.len()
-    }
+fn lane(group: &Group, urgency: Urgency) -> Lane {
+    (urgency, group.realm().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -103,20 +124,21 @@ mod tests {
     use super::*;
 
     fn group(realm: &str, target: usize) -> Group {
-        Group::Target(format!("huawei/cn-north-4/{realm}/dli/{target:03}").into())
+        Group::Target(format!("vendor/region/{realm}/service/{target:03}").into())
     }
 
     fn due(urgency: Urgency) -> Due {
-        Due { urgency, revocations: usize::from(urgency == Urgency::Revocation) }
+        let revocations = (urgency == Urgency::Revocation).then(|| "one".to_owned());
+        Due { urgency, revocations: revocations.into_iter().collect() }
     }
 
     fn started(ready: &mut Ready) -> Vec<Group> {
-        std::iter::from_fn(|| ready.next()).map(|(group, _)| group).collect()
+        std::iter::from_fn(|| ready.next()).map(|start| start.group).collect()
     }
 
     #[test]
     fn the_most_urgent_starts_first_and_then_who_has_waited_longest() {
-        let mut ready = Ready::default();
+        let mut ready = Ready::new(100);
         for (target, urgency) in
             [(1, Urgency::Look), (2, Urgency::Change), (3, Urgency::Revocation), (0, Urgency::Change)]
         {
@@ -127,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_group_that_becomes_more_urgent_goes_ahead_and_starts_once() {
-        let mut ready = Ready::default();
+        let mut ready = Ready::new(100);
         for target in 0..3 {
             ready.add(group("a", target), due(Urgency::Look));
         }
@@ -139,7 +161,7 @@ mod tests {
 
     #[test]
     fn one_realm_holds_up_no_other_and_looks_hold_up_no_change() {
-        let mut ready = Ready::default();
+        let mut ready = Ready::new(100);
         for target in 0..100 {
             ready.add(group("a", target), due(Urgency::Look));
         }
@@ -153,7 +175,7 @@ mod tests {
 
     #[test]
     fn never_two_passes_on_one_group() {
-        let mut ready = Ready::default();
+        let mut ready = Ready::new(100);
         ready.add(group("a", 0), due(Urgency::Change));
         assert_eq!(started(&mut ready).len(), 1);
         ready.add(group("a", 0), due(Urgency::Change));
@@ -162,14 +184,14 @@ mod tests {
         ready.add(group("a", 0), due(Urgency::Change));
         assert_eq!(started(&mut ready).len(), 1);
         assert!(!ready.finished(&group("a", 0)));
-        assert_eq!(ready.running(), 0);
+        assert!(ready.running.is_empty() && ready.lanes.is_empty() && ready.due.is_empty());
     }
 
     #[test]
     fn who_runs_is_told_to_hurry_when_more_is_urgent_and_only_then() {
-        let mut ready = Ready::default();
+        let mut ready = Ready::new(100);
         ready.add(group("a", 0), due(Urgency::Change));
-        let Some((_, mut hurry)) = ready.next() else { panic!("nothing is due") };
+        let Some(Start { mut hurry, .. }) = ready.next() else { panic!("nothing is due") };
         let mut told = |due| {
             ready.add(group("a", 0), due);
             let told = hurry.has_changed().is_ok_and(|changed| changed);
@@ -180,6 +202,37 @@ mod tests {
         assert!(!told(due(Urgency::Change)));
         assert!(told(due(Urgency::Revocation)));
         assert!(!told(due(Urgency::Revocation)), "the same, still under way");
-        assert!(told(Due { urgency: Urgency::Revocation, revocations: 2 }), "one more");
+        let revocations = BTreeSet::from(["another".to_owned()]);
+        assert!(told(Due { urgency: Urgency::Revocation, revocations }), "another one, while the first is done");
+    }
+
+    #[test]
+    fn realms_take_turns_when_there_is_room_for_few_and_what_is_urgent_has_room_of_its_own() {
+        let mut ready = Ready::new(2);
+        for (realm, target) in [("a", 0), ("a", 1), ("b", 0), ("a", 2), ("c", 0)] {
+            ready.add(group(realm, target), due(Urgency::Look));
+        }
+        assert_eq!(started(&mut ready), [group("a", 0), group("a", 1)]);
+        ready.add(group("d", 0), due(Urgency::Revocation));
+        assert_eq!(started(&mut ready), [group("d", 0)]);
+        for target in 0..2 {
+            ready.finished(&group("a", target));
+            ready.add(group("a", target), due(Urgency::Look));
+        }
+        assert_eq!(started(&mut ready), [group("b", 0), group("a", 2)]);
+    }
+
+    #[test]
+    fn a_group_is_in_one_lane() {
+        let mut ready = Ready::new(1);
+        ready.add(group("a", 0), due(Urgency::Look));
+        started(&mut ready);
+        for _ in 0..10 {
+            ready.add(group("a", 1), due(Urgency::Look));
+            ready.add(group("a", 1), due(Urgency::Change));
+            assert_eq!(started(&mut ready), [group("a", 1)]);
+            ready.finished(&group("a", 1));
+        }
+        assert!(ready.lanes.is_empty() && ready.due.is_empty());
     }
 }
