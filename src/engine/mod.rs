@@ -104,6 +104,9 @@ use unmanaged::Unmanaged;
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(1);
 
+/// The longest rest of a target after a pass: whoever edits an object meanwhile waits for its end.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
 /// How the engine paces itself. Every interval is an operator flag, or follows from one.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -250,11 +253,13 @@ impl<K: AccessKind> Engine<K> {
     }
 
     /// A pass that was `due` has ended, and says when to look at the group next. One that goes on at once was cut short; after
-    /// any other one the target rests for as long as it took, so that a stream of events costs it no more than half of the time.
+    /// any other one the target rests for as long as it took, but not for long, so that a stream of events costs it no more than
+    /// half of the time.
     fn rest(&self, group: &Group, due: Due, started: Instant, next: Option<Instant>) {
         let now = Instant::now();
         let Some(next) = next else { return };
-        let rest = (next > now).then(|| Rest { until: now + (now - started), next, tried: due.revocations });
+        let rest =
+            (next > now).then(|| Rest { until: now + (now - started).min(LONGEST_REST), next, tried: due.revocations });
         self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rest = rest;
     }
 

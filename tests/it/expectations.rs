@@ -308,7 +308,7 @@ impl Runner {
     }
 
     /// The calls after one of the journal, in words; what was done by hand left out.
-    fn journal(&self, after: u64) -> Vec<String> {
+    pub(crate) fn journal(&self, after: u64) -> Vec<String> {
         let entries = self.world.simulator.journal_after(after);
         let calls = entries.into_iter().filter(|entry| entry.operation != "OutsideEdit");
         let words = calls.map(|entry| {

@@ -22,6 +22,7 @@ mod object_path;
 mod object_store;
 mod outcomes;
 mod policy;
+mod pressure;
 mod privileges;
 mod runner;
 mod scenarios;

@@ -1,0 +1,220 @@
+//! Who waits for whom when there is more to do than calls may be made.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use kube::api::ListParams;
+
+use crate::runner::{Broken, Runner};
+use crate::script::Script;
+use crate::world::{World, in_virtual_time};
+
+/// A world with two queues, and what there is to do in it.
+struct Stage(Runner);
+
+impl Stage {
+    async fn begin() -> Self {
+        let mut stage = Self(Runner::begin(World::pure(&[])).await);
+        stage.play("cloud queue etl\ncloud queue lake").await;
+        stage
+    }
+
+    async fn play(&mut self, script: &str) {
+        if let Err(Broken(what)) = self.0.play(&Script::parse("pressure", script)).await {
+            panic!("{what}");
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.0.world.simulator.journal_last()
+    }
+
+    /// Writes since then, in order.
+    fn writes(&self, since: u64) -> Vec<String> {
+        self.0.journal(since).into_iter().filter(|call| !call.starts_with("List")).collect()
+    }
+
+    fn lists(&self, since: u64) -> usize {
+        self.0.journal(since).iter().filter(|call| call.starts_with("List")).count()
+    }
+
+    async fn ready(&self) -> usize {
+        let objects = self.0.api("QueueGrant", &self.0.world.namespace).list(&ListParams::default()).await.unwrap();
+        let is_ready = |object: &&kube::api::DynamicObject| object.data["status"]["conditions"][0]["status"] == "True";
+        objects.items.iter().filter(is_ready).count()
+    }
+
+    /// How many other writes went on a target after that moment and before the revocation of `alice`, which was sent.
+    fn before_the_revocation(&self, since: u64, target: &str) -> usize {
+        let writes = self.writes(since);
+        let at = writes.iter().position(|call| call.contains("revoke alice"));
+        let at = at.unwrap_or_else(|| panic!("alice keeps her access: {writes:?}"));
+        writes[..at].iter().filter(|call| call.contains(target)).count()
+    }
+}
+
+fn grants(queue: &str, users: impl IntoIterator<Item = usize>) -> String {
+    let mut script = String::new();
+    for user in users {
+        script += &grant(queue, &format!("u{user:04}"));
+    }
+    script
+}
+
+fn grant(queue: &str, user: &str) -> String {
+    format!(
+        "apply\n  kind: QueueGrant\n  metadata: {{name: {user}}}\n  spec: {{queueName: {queue}, userName: {user}, \
+         privileges: [SUBMIT_JOB]}}\n"
+    )
+}
+
+const PACED: &str = "patch CloudAccount huawei\n  spec: {requestsPerSecond: 1}\n";
+
+#[test]
+fn a_deletion_goes_before_the_grants_that_wait_on_its_target_and_on_others() {
+    for queue in ["etl", "lake"] {
+        in_virtual_time(async {
+            let mut stage = Stage::begin().await;
+            stage.play(&(grant(queue, "alice") + "expect alice ready=True reason=Granted\n" + PACED)).await;
+            stage.play(&(grants("etl", 0..300) + "wait 30s")).await;
+            let now = stage.now();
+            stage.play("delete QueueGrant alice\nwait 3s").await;
+            assert!(stage.before_the_revocation(now, queue) <= 1, "{:?}", stage.writes(now));
+        });
+    }
+}
+
+#[test]
+fn who_was_granted_a_moment_ago_is_revoked_before_others_are_granted_or_looked_at() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        let mut script = PACED.to_owned() + "wait 10s\n" + &grant("etl", "alice") + &grants("etl", 0..30);
+        for queue in 0..12 {
+            write!(
+                script,
+                "cloud queue q{queue}\n{}",
+                grants(&format!("q{queue}"), queue * 30 + 100..queue * 30 + 130)
+            )
+            .unwrap();
+        }
+        let start = stage.now();
+        stage.play(&script).await;
+        while !stage.writes(start).iter().any(|call| call.contains("grant alice")) {
+            stage.play("wait 100ms").await;
+        }
+        let now = stage.now();
+        stage.play("wait 21s\ndelete QueueGrant alice\nwait 5s").await;
+        stage.before_the_revocation(now, "etl");
+    });
+}
+
+#[test]
+fn access_that_expires_while_its_target_rests_is_taken_away_in_time() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        stage.play(&(grant("etl", "alice") + &grant("etl", "bob") + "wait 10s")).await;
+        let until = stage.0.world.now() + jiff::SignedDuration::from_secs(25);
+        stage.play(&format!("patch QueueGrant alice\n  spec: {{validUntil: \"{until:.0}\"}}\nwait 12s")).await;
+        stage
+            .play(r#"cloud fault {"operation": "ListQueueUsers", "times": null, "action": {"delay_ms": 10000}}"#)
+            .await;
+        let now = stage.now();
+        stage.play("ask for looks at QueueGrant bob\nwait 25s").await;
+        assert_eq!(stage.before_the_revocation(now, "etl"), 0);
+    });
+}
+
+#[test]
+fn what_was_edited_after_its_step_is_not_granted_as_it_was() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        let delay = |operation: &str, seconds: u32| {
+            let action = format!("{{\"delay_ms\": {seconds}000}}");
+            format!("cloud fault {{\"operation\": \"{operation}\", \"times\": null, \"action\": {action}}}\n")
+        };
+        stage.play(&(delay("ListQueueUsers", 10) + &delay("AuthorizeQueueUser", 2))).await;
+        let start = stage.now();
+        stage.play(&(grants("etl", 0..200) + "wait 13s")).await;
+        stage.play("patch QueueGrant u0150\n  spec: {privileges: [CANCEL_JOB]}\nwait 4m").await;
+        let writes = stage.writes(start);
+        let of_edited: Vec<_> = writes.iter().filter(|call| call.contains("u0150")).collect();
+        assert_eq!(of_edited, ["AuthorizeQueueUser grant u0150 CANCEL_JOB etl"]);
+    });
+}
+
+#[test]
+fn the_first_of_many_are_ready_long_before_the_last_is_written() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        stage
+            .play(r#"cloud fault {"operation": "AuthorizeQueueUser", "times": null, "action": {"delay_ms": 100}}"#)
+            .await;
+        let start = stage.now();
+        stage.play(&(grants("etl", 0..2000) + "wait 2s")).await;
+        let (ready, written) = (stage.ready().await, stage.writes(start).len());
+        assert!(ready >= 50 && written < 1000, "{ready} are ready, {written} are written");
+        stage.play("wait 30s").await;
+        assert_eq!(stage.ready().await, 2000);
+    });
+}
+
+#[test]
+fn a_target_is_not_listed_more_than_half_of_the_time_whatever_happens_on_it() {
+    for stuck in [false, true] {
+        in_virtual_time(async {
+            let mut stage = Stage::begin().await;
+            stage.play(&(grant("etl", "alice") + &grant("etl", "bob") + "wait 10s")).await;
+            let mut script = String::new();
+            if stuck {
+                script += "cloud fault {\"operation\": \"AuthorizeQueueUser\", \"times\": null, \"action\": {\"answer\": \
+                           {\"status\": 403, \"code\": \"DLI.0003\", \"message\": \"no\"}}}\ndelete QueueGrant bob\nwait 5m\n";
+            }
+            script +=
+                "cloud fault {\"operation\": \"ListQueueUsers\", \"times\": null, \"action\": {\"delay_ms\": 1000}}\n";
+            stage.play(&(script + "ask for looks at QueueGrant alice\nwait 10s")).await;
+            let now = stage.now();
+            stage.play("wait 1m").await;
+            let lists = stage.lists(now);
+            assert!((20..=32).contains(&lists), "{lists} lists of a second each in a minute; stuck: {stuck}");
+        });
+    }
+}
+
+#[test]
+fn a_pass_that_was_cut_short_is_followed_by_one_that_goes_on_there() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        let mut script =
+            r#"cloud fault {"operation": "AuthorizeQueueUser", "times": null, "action": {"delay_ms": 1000}}"#
+                .to_owned();
+        write!(script, "\nobjects refuse patches").unwrap();
+        (0..100).for_each(|user| write!(script, " u{user:04}").unwrap());
+        let start = stage.now();
+        stage.play(&(script + "\n" + &grants("etl", 0..900) + "wait 70s")).await;
+        let writes = stage.writes(start);
+        assert_eq!(writes.iter().collect::<BTreeSet<_>>().len(), writes.len(), "nobody is written twice");
+        assert_eq!(stage.ready().await, 800, "in {} writes", writes.len());
+    });
+}
+
+#[test]
+fn grants_do_not_starve_behind_revocations_that_fail_slowly() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        stage.play(&(grants("etl", 0..120) + "wait 10s")).await;
+        assert_eq!(stage.ready().await, 120);
+        for user in 0..120 {
+            let fault = format!(
+                "cloud fault {{\"operation\": \"AuthorizeQueueUser\", \"principal\": \"u{user:04}\", \"times\": null, \
+                 \"action\": \"hang\"}}\n"
+            );
+            stage.play(&fault).await;
+        }
+        let start = stage.now();
+        let mut script = grants("etl", 500..700);
+        (0..120).for_each(|user| writeln!(script, "delete QueueGrant u{user:04}").unwrap());
+        stage.play(&(script + "wait 300s")).await;
+        let granted = stage.writes(start).iter().filter(|call| call.contains("grant u0")).count();
+        assert!(granted >= 100, "{granted} are granted");
+    });
+}
