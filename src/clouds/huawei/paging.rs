@@ -20,9 +20,10 @@ use crate::clouds::CloudError;
 const LIMIT: usize = 100;
 /// No server's own limit is smaller than this.
 const SMALLEST_LIMIT: usize = 10;
-/// More pages than this are no access list.
-const MOST_PAGES: usize = 200;
-const MOST_ROWS: usize = MOST_PAGES * LIMIT;
+/// More rows than this are no access list. Fewer are read for as long as there is time, however few a page has.
+const MOST_ROWS: usize = 100_000;
+/// No more rows than this are asked for in one answer, which has a limit of its own.
+const MOST_AT_ONCE: usize = 20_000;
 
 /// A list on a server.
 pub(super) trait Pages {
@@ -89,6 +90,9 @@ async fn read_total<P: Pages>(list: &P, first: Vec<P::Row>, total: usize) -> Res
     if total > MOST_ROWS {
         return Err(Incomplete::Inconsistent("the list is too long"));
     }
+    if total > MOST_AT_ONCE {
+        return walk(list, first, Some(total)).await;
+    }
     match list.page(total, 0).await {
         Ok(all) if all.total == Some(all.rows.len()) => distinct::<P>(all.rows),
         // The server does not give, or does not even take, so large a limit.
@@ -126,7 +130,7 @@ async fn walk<P: Pages>(list: &P, first: Vec<P::Row>, total: Option<usize>) -> R
 /// Reads all pages of `size` rows once.
 async fn reading<P: Pages>(list: &P, unit: Unit, size: usize, total: Option<usize>) -> Result<Vec<P::Row>, Incomplete> {
     let mut rows = Vec::new();
-    for number in 0..MOST_PAGES {
+    for number in 0.. {
         let offset = match unit {
             Unit::Rows => rows.len(),
             Unit::Pages => number,

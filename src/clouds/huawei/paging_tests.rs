@@ -194,6 +194,28 @@ fn what_cannot_be_read_completely_is_an_error() {
 }
 
 #[test]
+fn a_list_of_more_than_ten_thousand_rows_is_read_however_few_a_page_has() {
+    struct Long(usize, Option<usize>);
+    impl Pages for Long {
+        type Row = String;
+        fn key(row: &String) -> &str {
+            row
+        }
+        async fn page(&self, limit: usize, offset: usize) -> Result<Page<String>, CloudError> {
+            let rows = (0..self.0).skip(offset).take(limit.min(10)).map(|number| number.to_string());
+            Ok(Page { rows: rows.collect(), total: self.1 })
+        }
+        fn largest_page(&self, _: usize) -> usize {
+            0
+        }
+    }
+    for (rows, total) in [(12_005, None), (12_005, Some(12_005)), (25_000, Some(25_000))] {
+        let result = futures::executor::block_on(read_all(&Long(rows, total)));
+        assert_eq!(result.map(|all| all.len()), Ok(rows), "{total:?}");
+    }
+}
+
+#[test]
 fn an_endless_list_comes_to_an_end() {
     struct Endless(Cell<usize>);
     impl Pages for Endless {

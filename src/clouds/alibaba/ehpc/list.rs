@@ -22,8 +22,8 @@ const LIST_WINDOW: Duration = Duration::from_mins(2);
 const TURN_WINDOW: Duration = Duration::from_secs(20);
 /// The most rows that a page has.
 const PAGE_SIZE: usize = 50;
-/// More pages than this are no access list.
-const MOST_PAGES: usize = 200;
+/// More users than this are no access list. Fewer are read for as long as there is time.
+const MOST_USERS: usize = 100_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -110,7 +110,7 @@ impl Ehpc {
                 }
                 return Ok((users, page));
             }
-            if number == MOST_PAGES {
+            if users.len() >= MOST_USERS {
                 return Err(page.answer.unexpected("the list is too long"));
             }
             number += 1;

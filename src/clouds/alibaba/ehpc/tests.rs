@@ -170,10 +170,14 @@ async fn a_list_that_changes_while_it_is_read_is_not_believed() {
     assert_eq!((kind(&result), sent.len()), ("unexpected reply", 4));
 }
 
+fn page_asked_for(request: &http::Request<bytes::Bytes>) -> usize {
+    let query = request.uri().query().unwrap_or_default();
+    query.split("PageNumber=").nth(1).and_then(|rest| rest.split('&').next()?.parse().ok()).unwrap_or(1)
+}
+
 /// Other users on each page.
 fn endless_page(request: &http::Request<bytes::Bytes>) -> Result<http::Response<bytes::Bytes>, TransportError> {
-    let query = request.uri().query().unwrap_or_default();
-    let number = query.split("PageNumber=").nth(1).and_then(|rest| rest.split('&').next()?.parse().ok()).unwrap_or(1);
+    let number = page_asked_for(request);
     let names: Vec<String> = (0..50).map(|row| format!("user.{number}.{row}")).collect();
     answer(200, page(V2018, number, 50, &rows(&names)))
 }
@@ -191,7 +195,21 @@ async fn a_list_without_end_is_given_up() {
 
     let endless = Script::by(endless_page);
     assert_eq!(kind(&ehpc(&endless, V2018).users("ehpc-1", &purpose()).await), "unexpected reply");
-    assert_eq!(endless.sent().len(), 200);
+    assert_eq!(endless.sent().len(), 2000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_more_than_ten_thousand_users_is_read() {
+    const PAGES: usize = 240;
+    let script = Script::by(|request| {
+        if page_asked_for(request) > PAGES {
+            return answer(200, page(V2018, PAGES + 1, PAGES * 50, &[]));
+        }
+        endless_page(request)
+    });
+    let result = ehpc(&script, V2018).users("ehpc-1", &purpose()).await;
+    assert!(matches!(&result, Ok(HpcUsers::Users(users)) if users.len() == PAGES * 50), "{}", kind(&result));
+    assert_eq!(script.sent().len(), 2 * (PAGES + 1));
 }
 
 #[tokio::test(start_paused = true)]
