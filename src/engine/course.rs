@@ -209,7 +209,7 @@ impl Ended {
         let turns = entries.iter().filter_map(|entry| entry.validity().next_turn(now));
         self.all = Some((version, now, turns.min().unwrap_or(Timestamp::MAX)));
         let ended = entries.into_iter().filter(|entry| End::of(&**entry, now).is_some());
-        ended.filter(|entry| self.known.insert(entry.uid.clone())).map(|entry| entry.key.clone()).collect()
+        ended.filter(|entry| self.known.insert(entry.uid.clone())).map(|entry| ObjectKey::clone(&entry.key)).collect()
     }
 }
 

@@ -6,12 +6,11 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
-use serde_json::Value;
 
+use super::recorded::Recorded;
 use super::standing::{End, Validity};
 use crate::api::{
     AccessObject, AccessStatus, AccountKind, AccountRef, ConditionStatus, ConditionType, FINALIZER, REQUESTED_AT,
-    parse_time,
 };
 use crate::clouds::Urgency;
 
@@ -32,12 +31,9 @@ impl ObjectKey {
     }
 
     /// The key of an account that an object in a namespace names.
-    fn of_account(reference: &AccountRef, namespace: &str) -> Self {
-        let namespace = match reference.kind {
-            AccountKind::CloudAccount => namespace.to_owned(),
-            AccountKind::ClusterCloudAccount => String::new(),
-        };
-        Self { namespace, name: reference.name.clone() }
+    pub(crate) fn of_account(reference: &AccountRef, namespace: &str) -> Self {
+        let (namespace, name) = account_named(reference, namespace);
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
     /// The kind of the account that has this key: only those of the cluster have no namespace.
@@ -57,17 +53,28 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// The namespace and name of an account that an object in a namespace names.
+fn account_named<'a>(reference: &'a AccountRef, namespace: &'a str) -> (&'a str, &'a str) {
+    match reference.kind {
+        AccountKind::CloudAccount => (namespace, &reference.name),
+        AccountKind::ClusterCloudAccount => ("", &reference.name),
+    }
+}
+
 /// One object, as newest known.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry<O> {
-    pub(crate) key: ObjectKey,
+    pub(crate) key: Arc<ObjectKey>,
     pub(crate) uid: String,
     pub(crate) resource_version: String,
     pub(crate) generation: i64,
     /// Creation time in seconds since the epoch.
     pub(crate) created: i64,
     pub(crate) deleting: bool,
-    pub(crate) finalizers: Vec<String>,
+    /// It carries our finalizer.
+    finalizer: bool,
+    /// The finalizers of others.
+    pub(crate) others: Vec<String>,
     /// What the annotation says by which somebody asks for a look now.
     pub(crate) requested_at: Option<String>,
     pub(crate) content: Content<O>,
@@ -95,17 +102,6 @@ pub(crate) enum Reading {
     Recorded(Box<Recorded>),
 }
 
-/// What an undecodable object says about itself.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Recorded {
-    pub(crate) status: AccessStatus,
-    pub(crate) retain: bool,
-    /// Its account.
-    pub(crate) account: Option<ObjectKey>,
-    pub(crate) valid_from: Option<Timestamp>,
-    pub(crate) valid_until: Option<Timestamp>,
-}
-
 /// The longest request for a look that is echoed whole.
 const LONGEST_REQUEST: usize = 256;
 
@@ -119,28 +115,27 @@ impl<O: AccessObject> Entry<O> {
         match guard.0 {
             Ok(mut object) => {
                 let meta = std::mem::take(object.meta_mut());
-                let mut entry = Self::with(&meta, Content::Decoded(Arc::new(object)));
-                entry.finalizers = meta.finalizers.unwrap_or_default();
-                entry
+                // A copy has no room to grow, which decoding leaves.
+                Self::with(&meta, Content::Decoded(Arc::new(object.clone())))
             }
             Err(invalid) => {
                 let content = Content::Undecodable { error: shorten(&invalid.error), reading: Reading::Unread(0) };
-                let mut entry = Self::with(&invalid.metadata, content);
-                entry.finalizers = invalid.metadata.finalizers.unwrap_or_default();
-                entry
+                Self::with(&invalid.metadata, content)
             }
         }
     }
 
     fn with(meta: &ObjectMeta, content: Content<O>) -> Self {
+        let finalizers = || meta.finalizers.iter().flatten();
         Self {
-            key: ObjectKey::of(meta),
+            key: Arc::new(ObjectKey::of(meta)),
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),
             generation: meta.generation.unwrap_or_default(),
             created: meta.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             deleting: meta.deletion_timestamp.is_some(),
-            finalizers: Vec::new(),
+            finalizer: finalizers().any(|name| name == FINALIZER),
+            others: finalizers().filter(|name| *name != FINALIZER).cloned().collect(),
             requested_at: requested_at(meta),
             content,
         }
@@ -211,9 +206,18 @@ impl<O: AccessObject> Entry<O> {
 
     /// The account that it names.
     pub(crate) fn account(&self) -> Option<ObjectKey> {
+        let (namespace, name) = self.names_account()?;
+        Some(ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+
+    /// The namespace and name of the account that it names.
+    pub(crate) fn names_account(&self) -> Option<(&str, &str)> {
         match &self.content {
-            Content::Decoded(object) => Some(ObjectKey::of_account(&object.common().account_ref, &self.key.namespace)),
-            Content::Undecodable { .. } => self.recorded()?.account.clone(),
+            Content::Decoded(object) => Some(account_named(&object.common().account_ref, &self.key.namespace)),
+            Content::Undecodable { .. } => {
+                let account = self.recorded()?.account.as_ref()?;
+                Some((&account.namespace, &account.name))
+            }
         }
     }
 
@@ -232,7 +236,17 @@ impl<O: AccessObject> Entry<O> {
     }
 
     pub(crate) fn has_finalizer(&self) -> bool {
-        self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+        self.finalizer
+    }
+
+    /// Somebody's finalizer keeps it from vanishing.
+    pub(crate) fn is_held(&self) -> bool {
+        self.finalizer || !self.others.is_empty()
+    }
+
+    /// Something may have to be revoked for it.
+    pub(crate) fn may_own(&self) -> bool {
+        self.finalizer || !self.status().owned.is_empty()
     }
 
     pub(crate) fn retains(&self) -> bool {
@@ -280,21 +294,13 @@ impl<O: AccessObject> Entry<O> {
 
     /// How urgent it is to look at its target for it.
     pub(crate) fn urgency(&self, now: Timestamp) -> Urgency {
-        let status = self.status();
-        let may_own = self.has_finalizer() || !status.owned.is_empty();
-        if may_own && End::of(self, now).is_some() {
+        if self.may_own() && End::of(self, now).is_some() {
             Urgency::Revocation
         } else if self.is_settled() && !self.is_requested() {
             Urgency::Look
         } else {
             Urgency::Change
         }
-    }
-
-    /// It could not be revoked without this account, as far as that is known.
-    pub(crate) fn needs(&self, account: &ObjectKey) -> bool {
-        let may_own = self.has_finalizer() || !self.status().owned.is_empty();
-        may_own && self.account().is_none_or(|named| named == *account)
     }
 
     /// It asks for nothing else than the other version did. Most of the status, and the finalizers, are our own writing: what
@@ -328,53 +334,6 @@ impl<O: AccessObject> Entry<O> {
             (Ok(this), Ok(other)) => this > other,
             _ => self.resource_version != other.resource_version,
         }
-    }
-}
-
-impl Recorded {
-    /// What an object says about itself, with this status.
-    pub(crate) fn of<O: AccessObject>(entry: &Entry<O>, status: AccessStatus) -> Self {
-        let (retain, account) = (entry.retains(), entry.account());
-        let Validity { from, until, .. } = entry.validity();
-        Self { status, retain, account, valid_from: from, valid_until: until }
-    }
-
-    /// Reads what an object that cannot be decoded says about itself. `None` when it may own something, but where cannot
-    /// be told.
-    pub(crate) fn read(object: &Value, namespace: &str) -> Option<Self> {
-        let status = &object["status"];
-        let strings = |field: &str| -> Option<Vec<String>> {
-            let list = &status[field];
-            if list.is_null() { Some(Vec::new()) } else { serde_json::from_value(list.clone()).ok() }
-        };
-        let text = |field: &str| status[field].as_str().map(str::to_owned);
-        let time = |value: &Value| value.as_str().and_then(|time| parse_time(time).ok());
-        let recorded = AccessStatus {
-            observed_generation: status["observedGeneration"].as_i64(),
-            conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
-            target: text("target"),
-            principal: text("principal"),
-            observed: strings("observed").unwrap_or_default(),
-            owned: strings("owned")?,
-            plan: strings("plan").unwrap_or_default(),
-            granted_at: time(&status["grantedAt"]),
-            expired_at: time(&status["expiredAt"]),
-            last_handled_reconcile_at: text("lastHandledReconcileAt"),
-            secret_version: text("secretVersion"),
-            last_request_id: text("lastRequestId"),
-        };
-        if !recorded.owned.is_empty() && (recorded.target.is_none() || recorded.principal.is_none()) {
-            return None;
-        }
-        let spec = &object["spec"];
-        let account: Option<AccountRef> = serde_json::from_value(spec["accountRef"].clone()).ok();
-        Some(Self {
-            status: recorded,
-            retain: spec["deletionPolicy"] == "Retain",
-            account: account.map(|reference| ObjectKey::of_account(&reference, namespace)),
-            valid_from: time(&spec["validFrom"]),
-            valid_until: time(&spec["validUntil"]),
-        })
     }
 }
 

@@ -278,7 +278,7 @@ fn by_principal<K: AccessKind>(
 ) -> Vec<Principal<K>> {
     let mut by_name: BTreeMap<String, Vec<Member<K>>> = BTreeMap::new();
     // An object that is being deleted and that nobody holds back is on its way out.
-    for entry in entries.into_iter().filter(|entry| !entry.deleting || !entry.finalizers.is_empty()) {
+    for entry in entries.into_iter().filter(|entry| !entry.deleting || entry.is_held()) {
         let member = Member::new(entry, accounts);
         by_name.entry(member.located.principal.clone()).or_default().push(member);
     }

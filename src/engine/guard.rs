@@ -62,8 +62,9 @@ impl Guard {
                     continue;
                 }
                 // Until every object is known, nobody knows that none needs the account.
-                let Some(needed) = kinds.iter().map(|kind| (kind.needs)(&key)).sum::<Option<usize>>() else { continue };
-                let done = match (needed > 0, guarded) {
+                let needs = |needed, kind: &AccountUse| Some(needed | (kind.needs)(&key)?);
+                let Some(needed) = kinds.iter().try_fold(false, needs) else { continue };
+                let done = match (needed, guarded) {
                     (true, false) if !deleting => self.protect_anew(&key, &uid).await,
                     (false, true) if deleting => self.release(&key, &uid).await,
                     _ => Ok(()),

@@ -4,10 +4,11 @@
 //! | --- | --- |
 //! | [`kind`](AccessKind) | the seam for a kind |
 //! | `watch` | brings objects and accounts into the store |
-//! | `entry`, `store`, `group` | the objects, as newest known, and which target each belongs to |
+//! | `entry`, `recorded`, `store`, `group` | the objects, as newest known, what one says that cannot be decoded, and which target each belongs to |
 //! | `accounts`, `account_objects`, `guard`, `secrets` | accounts and connections; their objects, and what keeps them; the Secrets that these and claims name |
 //! | `health` | how accounts stand, told in their statuses |
 //! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
+//! | `tally` | how objects use accounts |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
 //! | `queue` | runs a pass per target: one at a time, bounded, contained |
 //! | `pass`, `course` | list, plan, apply, report; in which order |
@@ -46,12 +47,14 @@ mod problem;
 mod queue;
 mod reaction;
 mod ready;
+mod recorded;
 mod report;
 mod secrets;
 mod standing;
 mod status;
 mod steps;
 mod store;
+mod tally;
 mod tasks;
 mod tenants;
 mod unmanaged;

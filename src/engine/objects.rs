@@ -10,7 +10,8 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, NoAnswer};
-use super::entry::{Entry, ObjectKey, Reading, Recorded};
+use super::entry::{Entry, ObjectKey, Reading};
+use super::recorded::Recorded;
 use crate::api::{AccessObject, AccessStatus};
 
 /// Why a Kubernetes call did not do what it should.

@@ -133,7 +133,7 @@ impl<K: AccessKind> Pass<'_, K> {
             return None;
         }
         let entry = Arc::clone(&member.entry);
-        let without = || entry.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect::<Vec<_>>();
+        let without = || entry.others.clone();
         let (effect, event) = match step {
             Step::AddFinalizer { .. } => {
                 let mut finalizers = without();

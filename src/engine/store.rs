@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Entry, ObjectKey, Reading};
 use super::group::Group;
-use super::tasks::Counts;
-use crate::api::{AccessObject, ConditionType};
+use super::tally::Tally;
+use crate::api::AccessObject;
 
 type Place<O> = Box<dyn Fn(&Entry<O>) -> Group + Send + Sync>;
 
@@ -20,18 +20,20 @@ pub(crate) struct Store<O> {
 }
 
 struct Inner<O> {
-    entries: BTreeMap<ObjectKey, (Arc<Entry<O>>, Group)>,
-    /// How often an object was put there anew.
+    entries: BTreeMap<Arc<ObjectKey>, (Arc<Entry<O>>, Group)>,
+    /// How often an object was put there anew, or taken away.
     changes: u64,
-    groups: HashMap<Group, BTreeSet<ObjectKey>>,
+    /// How the objects use accounts; nothing when one has changed since it was asked for.
+    tally: Option<Arc<Tally>>,
+    groups: HashMap<Group, BTreeSet<Arc<ObjectKey>>>,
     /// Undecodable objects of which it is not known what they own.
-    unplaced: BTreeSet<ObjectKey>,
+    unplaced: BTreeSet<Arc<ObjectKey>>,
     /// Objects to which a patch of ours is under way: a status that is news may be our own.
     patching: BTreeSet<ObjectKey>,
     /// Objects that turned out to be newer than known: their next event is news, whatever it says.
-    awaited: BTreeSet<ObjectKey>,
+    awaited: BTreeSet<Arc<ObjectKey>>,
     /// For each watch that is listing anew, by its namespace (`None`: all): the keys it has named so far.
-    listing: HashMap<Option<String>, BTreeSet<ObjectKey>>,
+    listing: HashMap<Option<String>, BTreeSet<Arc<ObjectKey>>>,
 }
 
 /// A patch of ours is under way, until this is dropped: also when its pass is given up.
@@ -53,6 +55,7 @@ impl<O: AccessObject> Store<O> {
             inner: Mutex::new(Inner {
                 entries: BTreeMap::new(),
                 changes: 0,
+                tally: None,
                 groups: HashMap::new(),
                 unplaced: BTreeSet::new(),
                 patching: BTreeSet::new(),
@@ -92,7 +95,7 @@ impl<O: AccessObject> Store<O> {
         let mut inner = self.lock();
         for (scope, listed) in &mut inner.listing {
             if scope.as_ref().is_none_or(|namespace| *namespace == entry.key.namespace) {
-                listed.insert(entry.key.clone());
+                listed.insert(Arc::clone(&entry.key));
             }
         }
         let awaited = inner.awaited.contains(&entry.key);
@@ -143,7 +146,7 @@ impl<O: AccessObject> Store<O> {
         match inner.entries.get(&than.key) {
             Some((known, group)) if known.is_newer_than(than) => BTreeSet::from([group.clone()]),
             Some(_) => {
-                inner.awaited.insert(than.key.clone());
+                inner.awaited.insert(Arc::clone(&than.key));
                 BTreeSet::new()
             }
             None => BTreeSet::new(),
@@ -191,24 +194,11 @@ impl<O: AccessObject> Store<O> {
         inner.entries.values().filter(|(entry, _)| which(entry)).map(|(_, group)| group.clone()).collect()
     }
 
-    /// Of how many objects this is true.
-    pub(crate) fn count(&self, which: impl Fn(&Entry<O>) -> bool) -> usize {
-        self.lock().entries.values().filter(|(entry, _)| which(entry)).count()
-    }
-
-    /// Adds how many objects name each account, by how they rest.
-    pub(crate) fn count_by_account(&self, counts: &mut Counts) {
-        let inner = self.lock();
-        for (entry, _) in inner.entries.values() {
-            let Some(account) = entry.account() else { continue };
-            let ready = entry.status().condition(ConditionType::Ready);
-            let reason = ready.map_or("New", |condition| &condition.reason);
-            let of_account = counts.entry(account).or_default();
-            match of_account.get_mut(reason) {
-                Some(count) => *count += 1,
-                None => drop(of_account.insert(reason.to_owned(), 1)),
-            }
-        }
+    /// How the objects use accounts. Costs nothing while none changes.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        let inner = &mut *self.lock();
+        let entries = inner.entries.values().map(|(entry, _)| &**entry);
+        Arc::clone(inner.tally.get_or_insert_with(|| Arc::new(Tally::of(entries))))
     }
 
     /// Differs whenever an object does from what was there before.
@@ -258,13 +248,17 @@ impl<O: AccessObject> Store<O> {
 impl<O: AccessObject> Inner<O> {
     fn insert(&mut self, entry: Entry<O>, group: Group) -> Arc<Entry<O>> {
         let entry = Arc::new(entry);
-        self.changes += 1;
         self.remove(&entry.key);
+        self.changes += 1;
+        self.tally = None;
         if entry.is_unplaced() {
-            self.unplaced.insert(entry.key.clone());
+            self.unplaced.insert(Arc::clone(&entry.key));
         }
-        self.groups.entry(group.clone()).or_default().insert(entry.key.clone());
-        self.entries.insert(entry.key.clone(), (Arc::clone(&entry), group));
+        // All of a group share its name.
+        let known = self.groups.get_key_value(&group).map(|(known, _)| known.clone());
+        let group = known.unwrap_or(group);
+        self.groups.entry(group.clone()).or_default().insert(Arc::clone(&entry.key));
+        self.entries.insert(Arc::clone(&entry.key), (Arc::clone(&entry), group));
         entry
     }
 
@@ -272,6 +266,8 @@ impl<O: AccessObject> Inner<O> {
         self.unplaced.remove(key);
         self.awaited.remove(key);
         let (_, group) = self.entries.remove(key)?;
+        self.changes += 1;
+        self.tally = None;
         if let Some(keys) = self.groups.get_mut(&group) {
             keys.remove(key);
             if keys.is_empty() {

@@ -1,6 +1,5 @@
 //! What runs until the operator is told to stop: for each kind its watches and passes, and what keeps accounts.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
@@ -14,6 +13,7 @@ use super::health::Keeper;
 use super::kind::AccessKind;
 use super::objects::Objects;
 use super::store::Store;
+use super::tally::Counts;
 use super::{Context, Engine, queue, watch};
 use crate::api::{CloudAccount, ClusterCloudAccount};
 
@@ -36,14 +36,11 @@ pub struct AccountUse {
     pub(crate) tenant_changed: Box<dyn Fn(&str) + Send + Sync>,
     /// Adds how many of its objects name each account, by how they rest.
     pub(crate) count: Box<dyn Fn(&mut Counts) + Send + Sync>,
-    /// How many of its objects need an account to be revoked; `None` until all are known.
+    /// Some of its objects need an account to be revoked; `None` until all are known.
     pub(crate) needs: Needs,
 }
 
-/// How many objects name each account, by the reason of their condition Ready.
-pub(crate) type Counts = BTreeMap<ObjectKey, BTreeMap<String, u32>>;
-
-type Needs = Box<dyn Fn(&ObjectKey) -> Option<usize> + Send + Sync>;
+type Needs = Box<dyn Fn(&ObjectKey) -> Option<bool> + Send + Sync>;
 
 /// The tasks of one kind. `accounts_known` turns true with the first complete list of accounts: no pass runs before.
 #[must_use]
@@ -100,10 +97,10 @@ fn account_use<K: AccessKind>(engine: &Arc<Engine<K>>, lists: signal::Receiver<u
     AccountUse {
         changed: Box::new(move |account| for_changes.account_changed(account)),
         tenant_changed: Box::new(move |namespace| for_tenants.tenant_changed(namespace)),
-        count: Box::new(move |counts| for_counts.store.count_by_account(counts)),
+        count: Box::new(move |counts| for_counts.store.tally().add_to(counts)),
         needs: Box::new(move |account| {
             let complete = *lists.borrow() >= scopes;
-            complete.then(|| for_needs.store.count(|entry| entry.needs(account)))
+            complete.then(|| for_needs.store.tally().needs(account))
         }),
     }
 }
