@@ -43,10 +43,10 @@ impl<D> Write<D> {
 }
 
 impl<K: AccessKind> Pass<'_, K> {
-    /// Writes what is planned for these principals, where nothing speaks against it.
-    pub(crate) async fn changes(&self, principals: &mut [Principal<K>]) {
+    /// Writes what is planned for those of these principals that are open, where nothing speaks against it.
+    pub(crate) async fn changes(&self, principals: &mut [Principal<K>], open: &[usize]) {
         let mut writes = Vec::new();
-        for at in self.fence(principals).await {
+        for at in self.fence(principals, open).await {
             writes.extend(self.write_for(at, &principals[at]));
         }
         let mut writes = self.brake(writes, principals).await;
@@ -129,11 +129,13 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
-    /// be older than their deletion. What was fenced a while ago must still stand as it did. Returns for which principals something is to be written at all.
-    async fn fence(&self, principals: &mut [Principal<K>]) -> Vec<usize> {
+    /// be older than their deletion. What was fenced a while ago must still stand as it did. Returns for which principals something
+    /// is to be written at all.
+    async fn fence(&self, principals: &mut [Principal<K>], open: &[usize]) -> Vec<usize> {
         let engine = self.engine;
         let (mut changing, mut unfenced, mut edited) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, principal) in principals.iter().enumerate() {
+        for &at in open {
+            let principal = &principals[at];
             let planned = self.plan(principal);
             let Some(change) = &planned.plan.change else { continue };
             changing.push(at);

@@ -1,8 +1,10 @@
 //! The course of a pass, from the claims of its group to the next look.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::poll_immediate;
 use jiff::Timestamp;
 use tokio::join;
 use tokio::sync::watch as signal;
@@ -133,8 +135,7 @@ async fn rounds<K: AccessKind>(
         let size = if served.is_empty() { FIRST_ROUND } else { ROUND };
         let mut round = next_round(remaining, size);
         let mut following = next_round(remaining, ROUND);
-        let (wrote, ()) = join!(pass.round(&mut round), pass.steps(&mut following));
-        time.spent += wrote;
+        time.spent += serve_round(pass, &mut round, &mut following).await;
         let (missed, done): (Vec<_>, Vec<_>) =
             round.into_iter().partition(|principal| matches!(principal.written, Written::TurnMissed));
         served.extend(done);
@@ -147,6 +148,19 @@ async fn rounds<K: AccessKind>(
         }
     }
     (served, false)
+}
+
+/// One round, and meanwhile the steps of the following one, if there is something to wait for. Returns how long the changes took.
+async fn serve_round<K: AccessKind>(
+    pass: &Pass<'_, K>,
+    round: &mut [Principal<K>],
+    following: &mut [Principal<K>],
+) -> Duration {
+    let mut serving = pin!(pass.round(round));
+    match poll_immediate(&mut serving).await {
+        Some(wrote) => wrote,
+        None => join!(serving, pass.steps(following)).0,
+    }
 }
 
 fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize) -> Vec<Principal<K>> {
@@ -275,7 +289,8 @@ async fn conclude<K: AccessKind>(
             // What was released and is gone by now is listed no longer.
             drop(pass.brake(Vec::new(), &written).await);
         }
-        pass.report(&mut written, |_| true).await;
+        let all: Vec<_> = (0..written.len()).collect();
+        pass.report(&mut written, &all).await;
     }
     others.append(&mut written);
     pass.count_unmanaged(&others, accounts);

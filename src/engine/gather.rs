@@ -146,7 +146,8 @@ impl<K: AccessKind> Member<K> {
     /// It owns what it does not want at this time.
     pub(crate) fn gives_up(&self, now: Timestamp) -> bool {
         let owned = &self.entry.status().owned;
-        !owned.is_empty() && (self.has_ended(now) || owned.iter().any(|string| !self.wanted().contains(string)))
+        !owned.is_empty()
+            && (self.has_ended(now) || owned.iter().any(|string| !self.names().any(|named| named == string)))
     }
 
     /// What it may do at this time, and why.
@@ -213,6 +214,11 @@ impl<K: AccessKind> Member<K> {
         let names_secret = self.located.claim.as_ref().is_some_and(|claim| claim.secret.is_some());
         let lacks_secret = names_secret && self.supply.is_none();
         !self.has_ended(now) && (lacks_secret || observation.unknown_of(&self.wanted()).is_some())
+    }
+
+    /// What it asks for, as far as that can be told.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.located.claim.iter().flat_map(|claim| &claim.wanted)
     }
 
     pub(crate) fn wanted(&self) -> Access {
@@ -339,8 +345,8 @@ pub(crate) fn refuse_alike<K: AccessKind>(
 
 /// Every string of access that the claims of a pass want or own.
 pub(crate) fn named_by<K: AccessKind>(principals: &[Principal<K>], now: Timestamp) -> Access {
-    let named = active(principals, now);
-    named.flat_map(|member| member.wanted().into_iter().chain(member.entry.status().owned.iter().cloned())).collect()
+    let named = active(principals, now).flat_map(|member| member.names().chain(&member.entry.status().owned));
+    named.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 /// The accounts that the claims of a pass reach the target through.

@@ -121,18 +121,20 @@ impl<K: AccessKind> Observation<K> {
 
     /// How many entries no claim owns, administrators aside; `None` when nothing is known. `owners` are the principals, each
     /// with what claims own there.
-    pub(crate) fn unmanaged<'a>(&self, owners: impl Iterator<Item = (&'a str, Access)>) -> Option<u32> {
+    pub(crate) fn unmanaged<'a>(
+        &self,
+        owners: impl Iterator<Item = (&'a str, impl Iterator<Item = &'a String>)>,
+    ) -> Option<u32> {
         let rows = match &self.seen {
             Seen::Rows(rows) => rows,
             Seen::TargetGone => return Some(0),
             Seen::Nothing => return None,
         };
-        let owns =
-            |row: &Row, owned: &Access| if K::EXCLUSIVE { !owned.is_empty() } else { !owned.is_disjoint(&row.access) };
-        let owned: BTreeSet<&String> = owners
-            .filter_map(|(principal, owned)| rows.find(principal).filter(|(_, row)| owns(row, &owned)))
-            .map(|(name, _)| name)
-            .collect();
+        let answers_for = |(principal, mut owned): (&'a str, _)| {
+            let (name, row) = rows.find(principal)?;
+            Iterator::any(&mut owned, |string| K::EXCLUSIVE || row.access.contains(string)).then_some(name)
+        };
+        let owned: BTreeSet<&String> = owners.filter_map(answers_for).collect();
         let unowned =
             rows.exact.iter().filter(|(name, row)| !row.fixed && !row.access.is_empty() && !owned.contains(name));
         u32::try_from(unowned.count()).ok()

@@ -158,13 +158,15 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Steps, changes and reports of some principals. Those written to are reported after the next list. Returns how long the
     /// changes took.
     pub(super) async fn round(&self, principals: &mut [Principal<K>]) -> Duration {
-        self.steps(principals).await;
+        let planned = self.steps(principals).await;
+        let mut open = self.open(principals, planned);
         let started = Instant::now();
         if self.observation.is_known() {
-            self.changes(principals).await;
+            self.changes(principals, &open).await;
         }
         let wrote = started.elapsed();
-        self.report(principals, |principal| principal.written.purpose().is_none()).await;
+        open.retain(|at| principals[*at].written.purpose().is_none());
+        self.report(principals, &open).await;
         wrote
     }
 
@@ -201,10 +203,9 @@ impl<K: AccessKind> Pass<'_, K> {
 
     /// Tells the accounts that see the target how many entries of its list nobody answers for.
     pub(super) fn count_unmanaged(&self, principals: &[Principal<K>], accounts: &BTreeSet<ObjectKey>) {
-        let owned = |principal: &Principal<K>| -> Access {
-            principal.members.iter().flat_map(|member| &member.entry.status().owned).cloned().collect()
-        };
-        let owners = principals.iter().map(|principal| (principal.name.as_str(), owned(principal)));
+        let owners = principals.iter().map(|principal| {
+            (principal.name.as_str(), principal.members.iter().flat_map(|member| &member.entry.status().owned))
+        });
         if let (Some(target), Some(count)) = (self.target_key, self.observation.unmanaged(owners)) {
             let sees = |account: &&ObjectKey| self.observation.client(account).is_some();
             self.engine.unmanaged.set(target, count, &accounts.iter().filter(sees).cloned().collect());

@@ -44,11 +44,11 @@ enum Effect {
 }
 
 impl<K: AccessKind> Pass<'_, K> {
-    /// Carries out Kubernetes steps until the plans have none left.
-    pub(crate) async fn steps(&self, principals: &mut [Principal<K>]) {
+    /// Carries out Kubernetes steps until the plans have none left. Returns these plans, as just made; nothing if steps are left.
+    pub(crate) async fn steps(&self, principals: &mut [Principal<K>]) -> Option<Vec<Planned>> {
         for _ in 0..MOST_ROUNDS {
             self.refresh(principals);
-            let mut patches = Vec::new();
+            let (mut patches, mut plans) = (Vec::new(), Vec::with_capacity(principals.len()));
             for (at, principal) in principals.iter().enumerate() {
                 let planned = self.plan(principal);
                 let told = self.told(principal, &planned);
@@ -56,14 +56,31 @@ impl<K: AccessKind> Pass<'_, K> {
                 patches.extend(steps.filter_map(|step| self.patch_for(step, at, &told)));
                 let members = 0..principal.members.len();
                 patches.extend(members.filter_map(|member| self.expiry_of(at, member, &told)));
+                plans.push(planned);
             }
             if patches.is_empty() {
-                return;
+                return Some(plans);
             }
             let patches = self.protect_accounts(patches, principals).await;
             self.send(patches, principals).await;
         }
         debug!(group = %self.group, "steps are left for the next pass");
+        None
+    }
+
+    /// The principals for which there is something to write or to tell, by these plans: all without plans.
+    pub(crate) fn open(&self, principals: &[Principal<K>], plans: Option<Vec<Planned>>) -> Vec<usize> {
+        let Some(plans) = plans else { return (0..principals.len()).collect() };
+        let is_open = |at: &usize| {
+            let told = self.told(&principals[*at], &plans[*at]);
+            let is_news = |member| {
+                let (patch, stalls_at) = self.report_for(*at, member, &told);
+                self.look.at(stalls_at);
+                patch.is_some()
+            };
+            told.planned.plan.change.is_some() || (0..told.principal.members.len()).any(is_news)
+        };
+        (0..principals.len()).filter(is_open).collect()
     }
 
     /// Before a claim counts as needing its account, the account is kept from vanishing. Where it cannot be, the claim waits.
@@ -103,13 +120,14 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
-    /// Writes how each claim rests, where its status says otherwise.
-    pub(crate) async fn report(&self, principals: &mut [Principal<K>], which: impl Fn(&Principal<K>) -> bool) {
+    /// Writes how each claim of these principals rests, where its status says otherwise.
+    pub(crate) async fn report(&self, principals: &mut [Principal<K>], which: &[usize]) {
         // Again where somebody else's label was first.
         for _ in 0..MOST_ROUNDS {
             self.refresh(principals);
             let mut patches = Vec::new();
-            for (at, principal) in principals.iter().enumerate().filter(|(_, principal)| which(principal)) {
+            for &at in which {
+                let principal = &principals[at];
                 let planned = self.plan(principal);
                 let told = self.told(principal, &planned);
                 for member in 0..principal.members.len() {
