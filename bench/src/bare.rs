@@ -39,7 +39,14 @@ async fn converge_target(space: &Space, accounts: &Accounts, mut group: Vec<Made
     let items: Vec<Item> = group.iter().map(|(item, _)| item.clone()).collect();
     cloud.write(&target, &items, true).await?;
     cloud.list(&target, kind.named()).await?;
-    write(&group, async |item, object| space.set_status(item, object, &status(item, "Ready")).await).await.map(drop)
+    let ready = |item: &Item| status(item, "Ready");
+    write(&group, async |item, object| {
+        let object = space.set_status(item, object, &ready(item)).await?;
+        space.tell(item, &object, "Granted").await?;
+        Ok(object)
+    })
+    .await
+    .map(drop)
 }
 
 /// Takes away what deleted objects held, and lets them go; target by target.

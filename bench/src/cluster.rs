@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cloud_access_operator::api::{ACCOUNT_FINALIZER, FINALIZER};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
@@ -160,6 +161,22 @@ impl Space {
         let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
         let api = self.of(item.kind, &self.cluster.operator);
         Ok(api.patch_status(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
+    }
+
+    /// The operator's event about an object.
+    pub async fn tell(&self, item: &Item, object: &DynamicObject, reason: &str) -> Result<()> {
+        let name = format!("{}.{:016x}", item.name, item.name.len() + reason.len());
+        let event: Event = serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": self.namespace}, "action": reason, "reason": reason, "type": "Normal",
+            "eventTime": "2026-01-01T00:00:00.000000Z", "note": format!("{} holds {}", item.principal, item.kind.access),
+            "reportingController": "bench", "reportingInstance": "bench",
+            "regarding": {
+                "apiVersion": "cloudaccess.dev/v1alpha1", "kind": item.kind.name, "name": item.name,
+                "namespace": self.namespace, "uid": object.metadata.uid,
+            },
+        }))?;
+        let events = Api::<Event>::namespaced(self.cluster.operator.clone(), &self.namespace);
+        Ok(events.create(&PostParams::default(), &event).await.map(drop)?)
     }
 
     /// Everything that was created goes, whatever the operator has to say: the next measurement finds an empty store.

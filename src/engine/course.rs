@@ -25,7 +25,8 @@ use crate::clouds::{Purpose, Urgency};
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up. Whole batches of every service.
 const ROUND: usize = 300;
-/// And in the first round, so that there are results soon.
+/// So many that wait are worth a first round of a few, and a list, so that there are results soon.
+const MANY: usize = 1000;
 const FIRST_ROUND: usize = 100;
 
 /// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more. While it only looks,
@@ -99,7 +100,10 @@ async fn serve<K: AccessKind>(
         (!is_given_up, places.get(&principal.name).copied().unwrap_or(usize::MAX))
     };
     remaining.make_contiguous().sort_by_cached_key(place);
-    let time = WritingTime::after(listed_in, !principals.is_empty());
+    let waiting =
+        remaining.iter().filter(|principal| principal.members.iter().any(|member| !member.entry.is_settled()));
+    let is_first_of_many = principals.is_empty() && waiting.count() > MANY;
+    let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
     let is_cut = !remaining.is_empty();
     if is_cut {
@@ -132,9 +136,9 @@ async fn rounds<K: AccessKind>(
             debug!(group = %pass.group, left = remaining.len(), "time is up; the rest follows in the next pass");
             break;
         }
-        let size = if served.is_empty() { FIRST_ROUND } else { ROUND };
+        let (size, ahead) = if time.is_first_of_many && served.is_empty() { (FIRST_ROUND, 0) } else { (ROUND, ROUND) };
         let mut round = next_round(remaining, size);
-        let mut following = next_round(remaining, ROUND);
+        let mut following = next_round(remaining, ahead);
         time.spent += serve_round(pass, &mut round, &mut following).await;
         let (missed, done): (Vec<_>, Vec<_>) =
             round.into_iter().partition(|principal| matches!(principal.written, Written::TurnMissed));
@@ -169,6 +173,8 @@ fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize
 
 /// How long a pass goes on writing: what was listed gets old, and who came meanwhile waits.
 struct WritingTime {
+    /// It is the first pass of many principals that wait: the first results are to come soon.
+    is_first_of_many: bool,
     limit: Duration,
     since: Instant,
     /// Spent on writes to the cloud.
@@ -176,19 +182,18 @@ struct WritingTime {
 }
 
 impl WritingTime {
-    /// Writes may take so long: a moment at first, so that there are results soon; after a pass that was cut short, longer,
-    /// so that lists are few.
-    const FIRST: Duration = Duration::from_millis(500);
-    const LATER: Duration = Duration::from_secs(5);
+    /// Writes may take so long, and of many first ones, no more than a round.
+    const LONGEST: Duration = Duration::from_secs(5);
+    const FIRST_OF_MANY: Duration = Duration::from_millis(20);
     /// And so many times as long as the list took.
     const LISTS_WORTH: u32 = 4;
     /// The pass as a whole may take so many times as long as its writes: the list is no better for a slow API server.
     const STEPS_WORTH: u32 = 4;
 
-    fn after(listed_in: Duration, was_cut: bool) -> Self {
-        let least = if was_cut { Self::LATER } else { Self::FIRST };
+    fn after(listed_in: Duration, is_first_of_many: bool) -> Self {
+        let least = if is_first_of_many { Self::FIRST_OF_MANY } else { Self::LONGEST };
         let limit = least.max(listed_in * Self::LISTS_WORTH);
-        Self { limit, since: Instant::now(), spent: Duration::ZERO }
+        Self { is_first_of_many, limit, since: Instant::now(), spent: Duration::ZERO }
     }
 
     fn is_up(&self) -> bool {

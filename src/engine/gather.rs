@@ -286,7 +286,9 @@ fn by_principal<K: AccessKind>(
     // An object that is being deleted and that nobody holds back is on its way out.
     for entry in entries.into_iter().filter(|entry| !entry.deleting || entry.is_held()) {
         let member = Member::new(entry, accounts);
-        by_name.entry(member.located.principal.clone()).or_default().push(member);
+        // Nearly always, one claim is all: a vector that grows by itself has room for four.
+        let claims = by_name.entry(member.located.principal.clone()).or_insert_with(|| Vec::with_capacity(1));
+        claims.push(member);
     }
     let principals = by_name.into_iter().map(|(name, members)| Principal { name, members, written: Written::Nothing });
     let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;

@@ -1,6 +1,7 @@
 //! Carries out the Kubernetes steps of a plan, and writes how claims rest.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -225,7 +226,7 @@ impl<K: AccessKind> Pass<'_, K> {
 
     async fn send(&self, patches: Vec<Patch<K>>, principals: &mut [Principal<K>]) {
         let engine = self.engine;
-        let answers = stream::iter(patches.into_iter().map(|patch| async move {
+        let sent = stream::iter(patches.into_iter().map(|patch| async move {
             let under_way = engine.store.patch(&patch.entry.key);
             let answer = match &patch.effect {
                 Effect::Finalizers(finalizers) => engine.objects.set_finalizers(&patch.entry, finalizers).await,
@@ -236,10 +237,9 @@ impl<K: AccessKind> Pass<'_, K> {
             drop(under_way);
             (patch, answer)
         }))
-        .buffer_unordered(CONCURRENT_PATCHES)
-        .collect::<Vec<_>>()
-        .await;
-        for (patch, answer) in answers {
+        .buffer_unordered(CONCURRENT_PATCHES);
+        let mut answers = pin!(sent);
+        while let Some((patch, answer)) = answers.next().await {
             let member = &mut principals[patch.principal].members[patch.member];
             match answer {
                 Ok(now) => {

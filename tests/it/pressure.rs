@@ -132,13 +132,13 @@ fn what_was_edited_after_its_step_is_not_granted_as_it_was() {
             let action = format!("{{\"delay_ms\": {seconds}000}}");
             format!("cloud fault {{\"operation\": \"{operation}\", \"times\": null, \"action\": {action}}}\n")
         };
-        stage.play(&(delay("ListQueueUsers", 10) + &delay("AuthorizeQueueUser", 2))).await;
+        stage.play(&(delay("ListQueueUsers", 10) + &delay("AuthorizeQueueUser", 1))).await;
         let start = stage.now();
-        stage.play(&(grants("etl", 0..200) + "wait 13s")).await;
-        stage.play("patch QueueGrant u0150\n  spec: {privileges: [CANCEL_JOB]}\nwait 4m").await;
+        stage.play(&(grants("etl", 0..400) + "wait 13s")).await;
+        stage.play("patch QueueGrant u0350\n  spec: {privileges: [CANCEL_JOB]}\nwait 10m").await;
         let writes = stage.writes(start);
-        let of_edited: Vec<_> = writes.iter().filter(|call| call.contains("u0150")).collect();
-        assert_eq!(of_edited, ["AuthorizeQueueUser grant u0150 CANCEL_JOB etl"]);
+        let of_edited: Vec<_> = writes.iter().filter(|call| call.contains("u0350")).collect();
+        assert_eq!(of_edited, ["AuthorizeQueueUser grant u0350 CANCEL_JOB etl"]);
     });
 }
 
