@@ -246,7 +246,7 @@ impl Operator {
     pub fn context(self, stop: watch::Receiver<bool>) -> (Context, Task) {
         let (events, publisher) = Events::channel();
         let publisher = publisher.run(self.client.clone(), self.clock.clone()).boxed();
-        let keyring = Keyring::new(Calls(self.metrics.clone()));
+        let keyring = Keyring::new(CallCounts(self.metrics.clone()));
         let (transport, allowed, environment) = (self.transport, self.allowed, self.environment);
         let clouds = Clouds { allowed, keyring, transport, clock: self.clock.clone(), environment };
         let resolve = Arc::new(move |spec: &_, secret: Option<&_>| clouds.resolve(spec, secret));
@@ -256,9 +256,9 @@ impl Operator {
 }
 
 /// Counts how calls go.
-struct Calls(Metrics);
+struct CallCounts(Metrics);
 
-impl Observer for Calls {
+impl Observer for CallCounts {
     fn clock_is_off(&self, vendor: Vendor, seconds: i64) {
         self.0.set_clock_skew(&vendor.to_string(), seconds);
     }

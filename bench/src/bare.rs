@@ -42,7 +42,7 @@ async fn converge_target(space: &Space, accounts: &Accounts, mut group: Vec<Made
     let ready = |item: &Item| status(item, "Ready");
     write(&group, async |item, object| {
         let object = space.set_status(item, object, &ready(item)).await?;
-        space.tell(item, &object, "Granted").await?;
+        space.tell_granted(item, &object).await?;
         Ok(object)
     })
     .await

@@ -163,11 +163,11 @@ impl Space {
         Ok(api.patch_status(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
     }
 
-    /// The operator's event about an object.
-    pub async fn tell(&self, item: &Item, object: &DynamicObject, reason: &str) -> Result<()> {
-        let name = format!("{}.{:016x}", item.name, item.name.len() + reason.len());
+    /// The operator's event about an object that was granted what it asks for.
+    pub async fn tell_granted(&self, item: &Item, object: &DynamicObject) -> Result<()> {
+        let name = format!("{}.granted", item.name);
         let event: Event = serde_json::from_value(json!({
-            "metadata": {"name": name, "namespace": self.namespace}, "action": reason, "reason": reason, "type": "Normal",
+            "metadata": {"name": name, "namespace": self.namespace}, "action": "Granted", "reason": "Granted", "type": "Normal",
             "eventTime": "2026-01-01T00:00:00.000000Z", "note": format!("{} holds {}", item.principal, item.kind.access),
             "reportingController": "bench", "reportingInstance": "bench",
             "regarding": {

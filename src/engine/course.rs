@@ -275,15 +275,15 @@ async fn conclude<K: AccessKind>(
     let (mut written, mut others): (Vec<_>, Vec<_>) =
         principals.into_iter().partition(|principal| principal.written.purpose().is_some());
     if !written.is_empty() {
+        if is_hurried {
+            return false;
+        }
         let clock = pass.engine.clock.now();
         let named = &named_by(&written, clock) | &named_by(&others, clock);
         let purpose = Purpose::most_urgent(written.iter().filter_map(|principal| principal.written.purpose())).cloned();
         let may_hurry = purpose.as_ref().is_some_and(|purpose| purpose.urgency > Urgency::Revocation);
         let mut hurry = pass.hurry.clone();
         hurry.mark_unchanged();
-        if is_hurried {
-            return false;
-        }
         tokio::select! {
             biased;
             Ok(()) = hurry.changed(), if may_hurry => return false,

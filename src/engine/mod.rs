@@ -10,7 +10,9 @@
 //! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
 //! | `tally` | how objects use accounts |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
-//! | `queue` | runs a pass per target: one at a time, bounded, contained |
+//! | `queue`, `ready` | runs a pass per target: one at a time, bounded, contained; which one starts next |
+//! | `calls`, `objects` | calls to the API server: so many at once; the patches and reads of one kind |
+//! | `urgency` | what a pass's calls are for: what is urgent goes first |
 //! | `pass`, `course` | list, plan, apply, report; in which order |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
 //! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
