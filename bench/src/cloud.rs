@@ -36,7 +36,7 @@ impl<K: AccessKind> Client<K> {
     }
 
     fn change(item: &Item, grant: bool) -> Result<Change<K::Details>> {
-        let claim = K::claim(&serde_json::from_value(item.manifest())?)?;
+        let claim = K::claim(&serde_json::from_value(item.manifest()["spec"].take())?)?;
         let nothing = BTreeSet::new();
         let (before, after) = if grant { (nothing, claim.wanted) } else { (claim.wanted, nothing) };
         let secret = claim.secret.filter(|_| grant).map(|_| SecretString::from(PASSWORD));

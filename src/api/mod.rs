@@ -23,7 +23,7 @@ pub use cluster_account::{
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use duration::parse_duration;
 pub(crate) use spec::parse_time;
-pub use spec::{AccessObject, AdoptionPolicy, CommonSpec, DeletionPolicy, Mode};
+pub use spec::{AccessObject, AccessSpec, AdoptionPolicy, CommonSpec, DeletionPolicy, Mode};
 pub use status::AccessStatus;
 
 /// The API group of every kind.

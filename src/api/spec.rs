@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use kube::core::NamespaceResourceScope;
+use kube::core::object::{HasSpec, HasStatus};
 use kube::{KubeSchema, Resource};
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error};
@@ -32,6 +33,8 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestam
 /// A custom resource that asks for access.
 pub trait AccessObject:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + HasSpec<Spec: AccessSpec>
+    + HasStatus<Status = AccessStatus>
     + Clone
     + Debug
     + Serialize
@@ -40,27 +43,26 @@ pub trait AccessObject:
     + Sync
     + 'static
 {
-    /// The spec fields that every kind has.
-    fn common(&self) -> &CommonSpec;
-
-    /// What the operator wrote back, if it ever did.
-    fn status(&self) -> Option<&AccessStatus>;
 }
 
-/// Implements [`AccessObject`] for a custom resource whose spec has the common fields in `common`.
-#[macro_export]
-macro_rules! access_object {
-    ($object:ty) => {
-        impl $crate::api::AccessObject for $object {
-            fn common(&self) -> &$crate::api::CommonSpec {
-                &self.spec.common
-            }
+impl<O> AccessObject for O where
+    O: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + HasSpec<Spec: AccessSpec>
+        + HasStatus<Status = AccessStatus>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
 
-            fn status(&self) -> Option<&$crate::api::AccessStatus> {
-                self.status.as_ref()
-            }
-        }
-    };
+/// The spec of a custom resource that asks for access.
+pub trait AccessSpec: Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    /// The fields that every kind has.
+    fn common(&self) -> &CommonSpec;
 }
 
 /// The spec fields that every kind has.

@@ -5,12 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DeserializeGuard;
+use kube::Resource;
 
+use super::received::{Decoded, Received};
 use super::recorded::Recorded;
 use super::standing::{End, Validity};
 use crate::api::{
-    AccessObject, AccessStatus, AccountKind, AccountRef, ConditionStatus, ConditionType, FINALIZER, REQUESTED_AT,
+    AccessObject, AccessSpec, AccessStatus, AccountKind, AccountRef, CommonSpec, ConditionStatus, ConditionType,
+    FINALIZER, REQUESTED_AT,
 };
 use crate::clouds::Urgency;
 
@@ -63,7 +65,7 @@ fn account_named<'a>(reference: &'a AccountRef, namespace: &'a str) -> (&'a str,
 
 /// One object, as newest known.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry<O> {
+pub(crate) struct Entry<O: AccessObject> {
     pub(crate) key: Arc<ObjectKey>,
     pub(crate) uid: String,
     pub(crate) resource_version: String,
@@ -77,14 +79,14 @@ pub(crate) struct Entry<O> {
     pub(crate) others: Vec<String>,
     /// What the annotation says by which somebody asks for a look now.
     pub(crate) requested_at: Option<String>,
-    pub(crate) content: Content<O>,
+    pub(crate) content: Content<O::Spec>,
 }
 
 /// What could be read of an object beyond its metadata.
 #[derive(Debug, Clone)]
-pub(crate) enum Content<O> {
+pub(crate) enum Content<S> {
     /// All of it.
-    Decoded(Arc<O>),
+    Decoded(Box<Decoded<S>>),
     /// This version of the operator cannot decode it.
     Undecodable { error: String, reading: Reading },
 }
@@ -111,21 +113,13 @@ const MOST_TRIES: u8 = 3;
 static EMPTY: LazyLock<AccessStatus> = LazyLock::new(AccessStatus::default);
 
 impl<O: AccessObject> Entry<O> {
-    pub(crate) fn new(guard: DeserializeGuard<O>) -> Self {
-        match guard.0 {
-            Ok(mut object) => {
-                let meta = std::mem::take(object.meta_mut());
-                // A copy has no room to grow, which decoding leaves.
-                Self::with(&meta, Content::Decoded(Arc::new(object.clone())))
-            }
-            Err(invalid) => {
-                let content = Content::Undecodable { error: shorten(&invalid.error), reading: Reading::Unread(0) };
-                Self::with(&invalid.metadata, content)
-            }
-        }
-    }
-
-    fn with(meta: &ObjectMeta, content: Content<O>) -> Self {
+    pub(crate) fn new(received: &Received<O>) -> Self {
+        let meta = received.meta();
+        let content = match &received.content {
+            // A copy has no room to grow, which decoding leaves.
+            Ok(decoded) => Content::Decoded(Box::new(decoded.clone())),
+            Err(error) => Content::Undecodable { error: shorten(error), reading: Reading::Unread(0) },
+        };
         let finalizers = || meta.finalizers.iter().flatten();
         Self {
             key: Arc::new(ObjectKey::of(meta)),
@@ -213,7 +207,7 @@ impl<O: AccessObject> Entry<O> {
     /// The namespace and name of the account that it names.
     pub(crate) fn names_account(&self) -> Option<(&str, &str)> {
         match &self.content {
-            Content::Decoded(object) => Some(account_named(&object.common().account_ref, &self.key.namespace)),
+            Content::Decoded(object) => Some(account_named(&object.spec.common().account_ref, &self.key.namespace)),
             Content::Undecodable { .. } => {
                 let account = self.recorded()?.account.as_ref()?;
                 Some((&account.namespace, &account.name))
@@ -221,16 +215,16 @@ impl<O: AccessObject> Entry<O> {
         }
     }
 
-    pub(crate) fn object(&self) -> Option<&O> {
+    fn common(&self) -> Option<&CommonSpec> {
         match &self.content {
-            Content::Decoded(object) => Some(object),
+            Content::Decoded(object) => Some(object.spec.common()),
             Content::Undecodable { .. } => None,
         }
     }
 
     pub(crate) fn status(&self) -> &AccessStatus {
         match &self.content {
-            Content::Decoded(object) => object.status().unwrap_or(&EMPTY),
+            Content::Decoded(object) => object.status.as_ref().unwrap_or(&EMPTY),
             Content::Undecodable { .. } => self.recorded().map_or(&*EMPTY, |recorded| &recorded.status),
         }
     }
@@ -251,29 +245,32 @@ impl<O: AccessObject> Entry<O> {
 
     pub(crate) fn retains(&self) -> bool {
         match &self.content {
-            Content::Decoded(object) => object.common().retains(),
+            Content::Decoded(object) => object.spec.common().retains(),
             Content::Undecodable { .. } => self.recorded().is_some_and(|recorded| recorded.retain),
         }
     }
 
     pub(crate) fn adopts(&self) -> bool {
-        self.object().is_some_and(|object| object.common().adopts())
+        self.common().is_some_and(CommonSpec::adopts)
     }
 
     /// Nothing is to be done for it for now.
     pub(crate) fn suspends(&self) -> bool {
-        self.object().is_some_and(|object| object.common().suspends())
+        self.common().is_some_and(CommonSpec::suspends)
     }
 
     /// The cloud is only to be looked at for it.
     pub(crate) fn observes(&self) -> bool {
-        self.object().is_some_and(|object| object.common().observes())
+        self.common().is_some_and(CommonSpec::observes)
     }
 
     /// When its access begins and ends.
     pub(crate) fn validity(&self) -> Validity {
         let (from, until) = match &self.content {
-            Content::Decoded(object) => (object.common().valid_from, object.common().valid_until),
+            Content::Decoded(object) => {
+                let common = object.spec.common();
+                (common.valid_from, common.valid_until)
+            }
             Content::Undecodable { .. } => {
                 self.recorded().map_or((None, None), |recorded| (recorded.valid_from, recorded.valid_until))
             }
@@ -314,7 +311,7 @@ impl<O: AccessObject> Entry<O> {
         self.uid == other.uid
             && self.generation == other.generation
             && self.deleting == other.deleting
-            && self.object().is_some() == other.object().is_some()
+            && self.common().is_some() == other.common().is_some()
     }
 
     /// It owns the same as the other version did, at the same place.

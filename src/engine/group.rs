@@ -184,7 +184,7 @@ fn may_retain(is_readable: bool, account: Option<&ObjectKey>, objections: &Resul
 /// What an object asks for, if that can be told.
 fn claim<K: AccessKind>(entry: &Entry<K::Object>) -> Result<Claim<K::Details>, Problem> {
     let message = match &entry.content {
-        Content::Decoded(object) => match K::claim(object) {
+        Content::Decoded(object) => match K::claim(&object.spec) {
             // What follows a slash would be another target, which no rule was asked about.
             Ok(claim) if claim.target.contains('/') => format!("no {} is called {}", K::TARGET, claim.target),
             Ok(claim) => return Ok(claim),

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use kube::core::object::HasSpec;
 use secrecy::SecretString;
 
 use crate::api::{AccessObject, SecretKeyRef};
 use crate::clouds::{Account, CloudError, Purpose};
 use crate::plan::Access;
+
+/// The spec of a kind's custom resource.
+pub type SpecOf<K> = <<K as AccessKind>::Object as HasSpec>::Spec;
 
 /// One kind of access: data and two short async functions. Everything else is the engine's.
 pub trait AccessKind: Send + Sync + 'static {
@@ -26,7 +30,7 @@ pub trait AccessKind: Send + Sync + 'static {
     const TARGET: &'static str;
 
     /// What the object asks for.
-    fn claim(object: &Self::Object) -> Result<Claim<Self::Details>, InvalidSpec>;
+    fn claim(spec: &SpecOf<Self>) -> Result<Claim<Self::Details>, InvalidSpec>;
 
     /// The access that a word in an account's rules stands for.
     #[must_use]

@@ -49,6 +49,7 @@ mod problem;
 mod queue;
 mod reaction;
 mod ready;
+mod received;
 mod recorded;
 mod report;
 mod secrets;
@@ -252,9 +253,15 @@ impl<K: AccessKind> Engine<K> {
     /// How urgent the next pass of a group is: as its most urgent object.
     fn due(&self, group: &Group) -> Due {
         let (now, entries) = (self.clock.now(), self.store.group(group));
-        let urgency = entries.iter().map(|entry| entry.urgency(now)).min().unwrap_or(Urgency::Look);
-        let revocations = entries.iter().filter(|entry| entry.urgency(now) == Urgency::Revocation);
-        Due { urgency, revocations: revocations.map(|entry| entry.uid.clone()).collect() }
+        let mut due = Due { urgency: Urgency::Look, objects: entries.len(), revocations: BTreeSet::new() };
+        for entry in entries {
+            let urgency = entry.urgency(now);
+            due.urgency = due.urgency.min(urgency);
+            if urgency == Urgency::Revocation {
+                due.revocations.insert(entry.uid.clone());
+            }
+        }
+        due
     }
 
     /// A pass that was `due` has ended, and says when to look at the group next. One that goes on at once was cut short; after

@@ -4,13 +4,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kube::api::{Patch, PatchParams};
-use kube::core::{DeserializeGuard, DynamicObject};
+use kube::core::DynamicObject;
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, NoAnswer};
 use super::entry::{Entry, ObjectKey, Reading};
+use super::received::Received;
 use super::recorded::Recorded;
 use crate::api::{AccessObject, AccessStatus};
 
@@ -47,7 +48,7 @@ impl<O: AccessObject> Objects<O> {
         &self.client
     }
 
-    fn api(&self, key: &ObjectKey) -> Api<DeserializeGuard<O>> {
+    fn api(&self, key: &ObjectKey) -> Api<Received<O>> {
         Api::namespaced(self.client.clone(), &key.namespace)
     }
 
@@ -60,7 +61,7 @@ impl<O: AccessObject> Objects<O> {
         let patch = json!({"metadata": {"resourceVersion": entry.resource_version, "finalizers": finalizers}});
         let (api, params, patch) = (self.api(&entry.key), PatchParams::default(), Patch::Merge(&patch));
         let answer = self.call(entry.deleting, || api.patch(&entry.key.name, &params, &patch)).await?;
-        Ok(keep_recorded(Entry::new(answer), entry, entry.status()))
+        Ok(keep_recorded(Entry::new(&answer), entry, entry.status()))
     }
 
     /// Replaces the status, unless the object changed meanwhile.
@@ -68,13 +69,13 @@ impl<O: AccessObject> Objects<O> {
         let patch = json!({"metadata": {"resourceVersion": entry.resource_version}, "status": whole(status)});
         let (api, params, patch) = (self.api(&entry.key), PatchParams::default(), Patch::Merge(&patch));
         let answer = self.call(entry.deleting, || api.patch_status(&entry.key.name, &params, &patch)).await?;
-        Ok(keep_recorded(Entry::new(answer), entry, status))
+        Ok(keep_recorded(Entry::new(&answer), entry, status))
     }
 
     /// The object as it is now.
     pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Entry<O>, ObjectError> {
         let api = self.api(key);
-        self.call(false, || api.get(&key.name)).await.map(Entry::new)
+        self.call(false, || api.get(&key.name)).await.map(|object| Entry::new(&object))
     }
 
     /// What an object that cannot be decoded says about itself.

@@ -11,6 +11,11 @@ use crate::clouds::Urgency;
 /// up what somebody waits for.
 const PASSES_PER_LANE: usize = 16;
 
+/// Passes of large targets are fewer, because each keeps its objects in memory: no further one starts while those that run
+/// have so many objects, unless they are very few, which would leave calls unused.
+const OBJECTS_PER_LANE: usize = 500;
+const FEWEST_PASSES: usize = 6;
+
 /// An urgency, and what the targets belong to.
 type Lane = (Urgency, Option<String>);
 
@@ -29,6 +34,8 @@ pub(crate) struct Ready {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) urgency: Urgency,
+    /// How many objects there are.
+    pub(crate) objects: usize,
     /// The claims that are to lose access, by uid.
     pub(crate) revocations: BTreeSet<String>,
 }
@@ -89,15 +96,18 @@ impl Ready {
 
     /// The next pass to start, if there is room for one: the most urgent first, and of these the one that has waited longest.
     pub(crate) fn next(&mut self) -> Option<Start> {
-        let mut busy: HashMap<(Urgency, Option<&str>), usize> = HashMap::new();
+        let mut busy: HashMap<(Urgency, Option<&str>), (usize, usize)> = HashMap::new();
         let mut in_all: HashMap<Urgency, usize> = HashMap::new();
         for (group, running) in &self.running {
-            *busy.entry((running.due.urgency, group.realm())).or_default() += 1;
+            let (passes, objects) = busy.entry((running.due.urgency, group.realm())).or_default();
+            *passes += 1;
+            *objects += running.due.objects;
             *in_all.entry(running.due.urgency).or_default() += 1;
         }
         let has_room = |(urgency, realm): &Lane| {
-            let of_realm = busy.get(&(*urgency, realm.as_deref())).copied().unwrap_or_default();
-            of_realm < PASSES_PER_LANE && in_all.get(urgency).copied().unwrap_or_default() < self.most
+            let (passes, objects) = busy.get(&(*urgency, realm.as_deref())).copied().unwrap_or_default();
+            let of_realm = if objects < OBJECTS_PER_LANE { PASSES_PER_LANE } else { FEWEST_PASSES };
+            passes < of_realm && in_all.get(urgency).copied().unwrap_or_default() < self.most
         };
         let first =
             |(lane, groups): (&Lane, &BTreeMap<u64, Group>)| Some((lane.0, *groups.first_key_value()?.0, lane.clone()));
@@ -129,7 +139,7 @@ mod tests {
 
     fn due(urgency: Urgency) -> Due {
         let revocations = (urgency == Urgency::Revocation).then(|| "one".to_owned());
-        Due { urgency, revocations: revocations.into_iter().collect() }
+        Due { urgency, objects: 1, revocations: revocations.into_iter().collect() }
     }
 
     fn started(ready: &mut Ready) -> Vec<Group> {
@@ -174,6 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn few_passes_of_large_targets_run_at_once() {
+        let mut ready = Ready::new(100);
+        for (target, objects) in [(0, 100), (1, 399), (2, 1), (3, 10), (4, 10), (5, 10), (6, 10)] {
+            ready.add(group("a", target), Due { objects, ..due(Urgency::Look) });
+        }
+        assert_eq!(started(&mut ready), (0..FEWEST_PASSES).map(|target| group("a", target)).collect::<Vec<_>>());
+        ready.finished(&group("a", 4));
+        assert_eq!(started(&mut ready), [group("a", 6)], "in place of one that is done");
+        ready.add(group("a", 7), due(Urgency::Look));
+        assert_eq!(started(&mut ready), []);
+        ready.finished(&group("a", 1));
+        ready.add(group("a", 8), due(Urgency::Look));
+        assert_eq!(started(&mut ready), [7, 8].map(|target| group("a", target)), "few objects are left");
+    }
+
+    #[test]
     fn never_two_passes_on_one_group() {
         let mut ready = Ready::new(100);
         ready.add(group("a", 0), due(Urgency::Change));
@@ -203,7 +229,7 @@ mod tests {
         assert!(told(due(Urgency::Revocation)));
         assert!(!told(due(Urgency::Revocation)), "the same, still under way");
         let revocations = BTreeSet::from(["another".to_owned()]);
-        assert!(told(Due { urgency: Urgency::Revocation, revocations }), "another one, while the first is done");
+        assert!(told(Due { revocations, ..due(Urgency::Revocation) }), "another one, while the first is done");
     }
 
     #[test]

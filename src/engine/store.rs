@@ -13,13 +13,13 @@ use crate::api::AccessObject;
 
 type Place<O> = Box<dyn Fn(&Entry<O>) -> Group + Send + Sync>;
 
-pub(crate) struct Store<O> {
+pub(crate) struct Store<O: AccessObject> {
     /// Which group an object belongs to; asked again whenever the object or its account changes.
     place: Place<O>,
     inner: Mutex<Inner<O>>,
 }
 
-struct Inner<O> {
+struct Inner<O: AccessObject> {
     entries: BTreeMap<Arc<ObjectKey>, (Arc<Entry<O>>, Group)>,
     /// How often an object was put there anew, or taken away.
     changes: u64,
@@ -183,7 +183,7 @@ impl<O: AccessObject> Store<O> {
             let group = (self.place)(&entry);
             groups.insert(group.clone());
             groups.insert(before);
-            inner.insert(Entry::clone(&entry), group);
+            inner.insert(entry, group);
         }
         groups
     }
@@ -246,8 +246,8 @@ impl<O: AccessObject> Store<O> {
 }
 
 impl<O: AccessObject> Inner<O> {
-    fn insert(&mut self, entry: Entry<O>, group: Group) -> Arc<Entry<O>> {
-        let entry = Arc::new(entry);
+    fn insert(&mut self, entry: impl Into<Arc<Entry<O>>>, group: Group) -> Arc<Entry<O>> {
+        let entry = entry.into();
         self.remove(&entry.key);
         self.changes += 1;
         self.tally = None;

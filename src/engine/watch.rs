@@ -17,10 +17,14 @@ use super::account_objects::{self, AccountObject};
 use super::accounts::Known;
 use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
+use super::received::Received;
 use super::{AccountUse, Context, Engine};
 
 /// Looks that are asked for are gathered for so long, however often somebody asks: each costs the target its list.
 const REQUEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Objects in a page of a list: a page is decoded as a whole.
+const PAGE: u32 = 100;
 
 /// What one watch covers: a namespace, or all.
 pub(crate) type Scope = Option<String>;
@@ -43,14 +47,14 @@ pub(crate) async fn until(mut signal: signal::Receiver<bool>) {
 
 /// Watches the objects of a kind. `known` is raised with the first complete list.
 pub(crate) async fn objects<K: AccessKind>(engine: &Arc<Engine<K>>, scope: Scope, known: &signal::Sender<usize>) {
-    let events = watch::<K::Object>(namespaced(engine.objects.client(), scope.as_deref()));
+    let events = watch::<Received<K::Object>>(namespaced(engine.objects.client(), scope.as_deref()));
     pin_mut!(events);
     let mut first = true;
     while let Some(event) = events.next().await {
         let Seen::Event(event) = event else { continue };
         match event {
             Event::Init => engine.store.begin_list(scope.as_ref()),
-            Event::InitApply(object) | Event::Apply(object) => see(engine, object),
+            Event::InitApply(object) | Event::Apply(object) => see(engine, &object),
             Event::InitDone => {
                 engine.schedule_all(engine.store.end_list(scope.as_ref()));
                 if std::mem::take(&mut first) {
@@ -67,12 +71,12 @@ pub(crate) async fn objects<K: AccessKind>(engine: &Arc<Engine<K>>, scope: Scope
     }
 }
 
-fn see<K: AccessKind>(engine: &Engine<K>, object: DeserializeGuard<K::Object>) {
-    if let Err(invalid) = &object.0 {
+fn see<K: AccessKind>(engine: &Engine<K>, object: &Received<K::Object>) {
+    if let Err(error) = &object.content {
         error!(
             kind = %K::Object::kind(&()),
-            object = %ObjectKey::of(&invalid.metadata),
-            error = invalid.error,
+            object = %ObjectKey::of(object.meta()),
+            error,
             "an object cannot be decoded; what it owns is left alone"
         );
     }
@@ -203,7 +207,7 @@ enum Seen<O> {
 }
 
 /// Objects in a namespace, or in all.
-pub(crate) fn namespaced<O>(client: &Client, namespace: Option<&str>) -> Api<DeserializeGuard<O>>
+pub(crate) fn namespaced<O>(client: &Client, namespace: Option<&str>) -> Api<O>
 where
     O: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -211,11 +215,11 @@ where
 }
 
 /// What a watch of custom resources brings.
-fn watch<O>(api: Api<DeserializeGuard<O>>) -> impl Stream<Item = Seen<DeserializeGuard<O>>> + use<O>
+fn watch<O>(api: Api<O>) -> impl Stream<Item = Seen<O>> + use<O>
 where
     O: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let events = watcher(api, watcher::Config::default()).default_backoff();
+    let events = watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff();
     seen(events, O::kind(&()).into_owned(), format!("{}.{}", O::plural(&()), O::group(&())))
 }
 

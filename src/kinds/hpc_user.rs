@@ -7,8 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access_object;
-use crate::api::{AccessStatus, CommonSpec, SecretKeyRef};
+use crate::api::{AccessSpec, AccessStatus, CommonSpec, SecretKeyRef};
 use crate::clouds::alibaba::{Ehpc, HpcUsers, UserChange, check_password};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -85,7 +84,11 @@ impl HpcGroup {
     }
 }
 
-access_object!(HpcUser);
+impl AccessSpec for HpcUserSpec {
+    fn common(&self) -> &CommonSpec {
+        &self.common
+    }
+}
 
 /// Accounts on E-HPC clusters.
 pub struct HpcClusters;
@@ -99,8 +102,7 @@ impl AccessKind for HpcClusters {
     const SERVICE: &'static str = "ehpc";
     const TARGET: &'static str = "E-HPC cluster";
 
-    fn claim(object: &HpcUser) -> Result<Claim<()>, InvalidSpec> {
-        let spec = &object.spec;
+    fn claim(spec: &HpcUserSpec) -> Result<Claim<()>, InvalidSpec> {
         Ok(Claim {
             target: spec.cluster_id.clone(),
             principal: spec.user_name.clone(),

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::access_object;
-use crate::api::{AccessStatus, CommonSpec};
+use crate::api::{AccessSpec, AccessStatus, CommonSpec};
 use crate::clouds::huawei::{ClusterUsers, Dws, Placement};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -66,7 +65,11 @@ pub struct PoolMembershipSpec {
     pub user_name: String,
 }
 
-access_object!(PoolMembership);
+impl AccessSpec for PoolMembershipSpec {
+    fn common(&self) -> &CommonSpec {
+        &self.common
+    }
+}
 
 /// Users in the resource pools of DWS clusters.
 pub struct Pools;
@@ -80,8 +83,7 @@ impl AccessKind for Pools {
     const SERVICE: &'static str = "dws";
     const TARGET: &'static str = "DWS cluster";
 
-    fn claim(object: &PoolMembership) -> Result<Claim<()>, InvalidSpec> {
-        let spec = &object.spec;
+    fn claim(spec: &PoolMembershipSpec) -> Result<Claim<()>, InvalidSpec> {
         Ok(Claim {
             target: spec.cluster_id.clone(),
             principal: spec.user_name.clone(),

@@ -5,8 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access_object;
-use crate::api::{AccessStatus, CommonSpec};
+use crate::api::{AccessSpec, AccessStatus, CommonSpec};
 use crate::clouds::huawei::{Authorization, Dli, QueueUsers};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -100,7 +99,11 @@ impl Privilege {
     }
 }
 
-access_object!(QueueGrant);
+impl AccessSpec for QueueGrantSpec {
+    fn common(&self) -> &CommonSpec {
+        &self.common
+    }
+}
 
 /// Privileges on DLI queues.
 pub struct Queues;
@@ -114,8 +117,7 @@ impl AccessKind for Queues {
     const SERVICE: &'static str = "dli";
     const TARGET: &'static str = "queue";
 
-    fn claim(object: &QueueGrant) -> Result<Claim<()>, InvalidSpec> {
-        let spec = &object.spec;
+    fn claim(spec: &QueueGrantSpec) -> Result<Claim<()>, InvalidSpec> {
         Ok(Claim {
             // DLI stores names in lower case: two spellings are one queue.
             target: spec.queue_name.to_ascii_lowercase(),

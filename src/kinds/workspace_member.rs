@@ -4,8 +4,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::access_object;
-use crate::api::{AccessStatus, CommonSpec};
+use crate::api::{AccessSpec, AccessStatus, CommonSpec};
 use crate::clouds::huawei::{DataArts, Identity, Membership, WorkspaceMembers};
 use crate::clouds::{Account, CloudError};
 use crate::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -110,7 +109,11 @@ pub struct WorkspaceGroup {
     pub name: Option<String>,
 }
 
-access_object!(WorkspaceMember);
+impl AccessSpec for WorkspaceMemberSpec {
+    fn common(&self) -> &CommonSpec {
+        &self.common
+    }
+}
 
 /// The id of a role: the service's own roles have names here.
 fn role_id(role: &str) -> String {
@@ -136,8 +139,7 @@ impl AccessKind for Workspaces {
     const SERVICE: &'static str = "dataarts";
     const TARGET: &'static str = "workspace";
 
-    fn claim(object: &WorkspaceMember) -> Result<Claim<Identity>, InvalidSpec> {
-        let spec = &object.spec;
+    fn claim(spec: &WorkspaceMemberSpec) -> Result<Claim<Identity>, InvalidSpec> {
         let (id, details) = match (&spec.user, &spec.group) {
             (Some(user), None) => {
                 let (name, domain_id) = (user.name.clone(), user.domain_id.clone());

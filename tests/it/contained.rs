@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cloud_access_operator::clouds::{Account, CloudError};
 use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
-use cloud_access_operator::kinds::{HpcUser, QueueGrant};
+use cloud_access_operator::kinds::{HpcUser, HpcUserSpec, QueueGrant, QueueGrantSpec};
 
 use crate::canaries::Collected;
 use crate::runner::Runner;
@@ -28,10 +28,10 @@ impl AccessKind for Brittle {
     const SERVICE: &'static str = "brittle";
     const TARGET: &'static str = "thing";
 
-    fn claim(object: &QueueGrant) -> Result<Claim<()>, InvalidSpec> {
+    fn claim(spec: &QueueGrantSpec) -> Result<Claim<()>, InvalidSpec> {
         Ok(Claim {
-            target: object.spec.queue_name.clone(),
-            principal: object.spec.user_name.clone(),
+            target: spec.queue_name.clone(),
+            principal: spec.user_name.clone(),
             wanted: BTreeSet::from(["SUBMIT_JOB".to_owned()]),
             details: (),
             secret: None,
@@ -113,13 +113,13 @@ impl AccessKind for Talkative {
     const SERVICE: &'static str = "talkative";
     const TARGET: &'static str = "thing";
 
-    fn claim(object: &HpcUser) -> Result<Claim<()>, InvalidSpec> {
+    fn claim(spec: &HpcUserSpec) -> Result<Claim<()>, InvalidSpec> {
         Ok(Claim {
-            target: object.spec.cluster_id.clone(),
-            principal: object.spec.user_name.clone(),
+            target: spec.cluster_id.clone(),
+            principal: spec.user_name.clone(),
             wanted: BTreeSet::from(["users".to_owned()]),
             details: (),
-            secret: Some(object.spec.password_secret_ref.clone()),
+            secret: Some(spec.password_secret_ref.clone()),
         })
     }
 

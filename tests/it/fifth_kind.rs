@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use cloud_access_operator::access_object;
-use cloud_access_operator::api::{AccessStatus, CommonSpec};
+use cloud_access_operator::api::{AccessSpec, AccessStatus, CommonSpec};
 use cloud_access_operator::clouds::{Account, CloudError};
 use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
 use kube::{CustomResource, KubeSchema};
@@ -32,7 +31,11 @@ pub struct DoorKeySpec {
     keys: BTreeSet<String>,
 }
 
-access_object!(DoorKey);
+impl AccessSpec for DoorKeySpec {
+    fn common(&self) -> &CommonSpec {
+        &self.common
+    }
+}
 
 /// A cloud of one door: person → keys.
 static DOOR: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
@@ -48,8 +51,8 @@ impl AccessKind for Doors {
     const SERVICE: &'static str = "doors";
     const TARGET: &'static str = "door";
 
-    fn claim(object: &DoorKey) -> Result<Claim<()>, InvalidSpec> {
-        let DoorKeySpec { door, person, keys, .. } = object.spec.clone();
+    fn claim(spec: &DoorKeySpec) -> Result<Claim<()>, InvalidSpec> {
+        let DoorKeySpec { door, person, keys, .. } = spec.clone();
         Ok(Claim { target: door, principal: person, wanted: keys, details: (), secret: None })
     }
 
