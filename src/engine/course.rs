@@ -85,7 +85,7 @@ async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Insta
 }
 
 /// Serves the principals of a pass: first those that are to lose access and that no pass since the last complete one has tried
-/// that for, then those that the last one had no time for. Returns whether this one was cut short, too.
+/// that for, then those that the last one had no time for, or none to report on. Returns whether this one was cut short, too.
 async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
@@ -109,11 +109,12 @@ async fn serve<K: AccessKind>(
     if is_cut {
         let given_up = served.iter().flat_map(|principal| principal.given_up(now));
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
-        let principals = remaining.iter().map(|principal| principal.name.clone()).collect();
+        let written = served.iter().filter(|principal| principal.written.purpose().is_some());
+        let principals = written.chain(&remaining).map(|principal| principal.name.clone()).collect();
         pass.memory().unserved = Unserved { principals, tried };
     }
     served.extend(remaining);
-    let is_concluded = conclude(pass, served, accounts, is_hurried).await;
+    let is_concluded = conclude(pass, served, accounts, is_hurried || is_cut).await;
     if is_cut {
         // It goes on at once, and waits for nothing.
         pass.memory().waits = 0;
@@ -264,18 +265,18 @@ async fn take_in_ended<K: AccessKind>(
     all
 }
 
-/// One more list after the last write; then those that were written to are planned and reported again. Not if another pass is
-/// needed sooner: that one's list tells of them. Returns whether all was done.
+/// One more list after the last write; then those that were written to are planned and reported again. Not if another pass
+/// follows at once: that one's list tells of them. Returns whether all was done.
 async fn conclude<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     principals: Vec<Principal<K>>,
     accounts: &BTreeSet<ObjectKey>,
-    is_hurried: bool,
+    is_followed: bool,
 ) -> bool {
     let (mut written, mut others): (Vec<_>, Vec<_>) =
         principals.into_iter().partition(|principal| principal.written.purpose().is_some());
     if !written.is_empty() {
-        if is_hurried {
+        if is_followed {
             return false;
         }
         let clock = pass.engine.clock.now();
@@ -300,7 +301,7 @@ async fn conclude<K: AccessKind>(
     others.append(&mut written);
     pass.count_unmanaged(&others, accounts);
     pass.wait_for(&others);
-    !is_hurried
+    !is_followed
 }
 
 /// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.

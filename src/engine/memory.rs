@@ -63,10 +63,10 @@ impl Rest {
     }
 }
 
-/// What a pass had no time for. The next one goes on there.
+/// What a pass had no time for. The next one, whose list shows what this one wrote, goes on there.
 #[derive(Debug, Default)]
 pub(crate) struct Unserved {
-    /// The principals, in the order in which they would have been served.
+    /// The principals that were written to and are to be reported on, and those that would have been served next.
     pub(crate) principals: Vec<String>,
     /// The claims from which access was taken away, or could not be, since the last pass that was not cut short; by uid.
     pub(crate) tried: BTreeSet<String>,

@@ -155,16 +155,18 @@ impl<K: AccessKind> Pass<'_, K> {
         }
     }
 
-    /// Steps, changes and reports of some principals. Those written to are reported after the next list. Returns how long the
-    /// changes took.
+    /// Steps, changes and reports of some principals. Those with nothing to write do not wait for the others, and those written to
+    /// are reported after the next list. Returns how long the changes took.
     pub(super) async fn round(&self, principals: &mut [Principal<K>]) -> Duration {
         let planned = self.steps(principals).await;
-        let mut open = self.open(principals, planned);
+        let (settled, mut open) = self.open(principals, planned);
+        self.report(principals, &settled).await;
         let started = Instant::now();
         if self.observation.is_known() {
             self.changes(principals, &open).await;
         }
         let wrote = started.elapsed();
+        open.extend(settled);
         open.retain(|at| principals[*at].written.purpose().is_none());
         self.report(principals, &open).await;
         wrote

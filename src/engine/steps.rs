@@ -69,19 +69,22 @@ impl<K: AccessKind> Pass<'_, K> {
         None
     }
 
-    /// The principals for which there is something to write or to tell, by these plans: all without plans.
-    pub(crate) fn open(&self, principals: &[Principal<K>], plans: Option<Vec<Planned>>) -> Vec<usize> {
-        let Some(plans) = plans else { return (0..principals.len()).collect() };
-        let is_open = |at: &usize| {
+    /// The principals for which there is something to tell, but nothing to write, by these plans; and those for which there is
+    /// something to write: all without plans.
+    pub(crate) fn open(&self, principals: &[Principal<K>], plans: Option<Vec<Planned>>) -> (Vec<usize>, Vec<usize>) {
+        let Some(plans) = plans else { return (Vec::new(), (0..principals.len()).collect()) };
+        let writes = |at: &usize| plans[*at].plan.change.is_some();
+        let (writing, mut settled): (Vec<_>, Vec<_>) = (0..principals.len()).partition(writes);
+        settled.retain(|at| {
             let told = self.told(&principals[*at], &plans[*at]);
             let is_news = |member| {
                 let (patch, stalls_at) = self.report_for(*at, member, &told);
                 self.look.at(stalls_at);
                 patch.is_some()
             };
-            told.planned.plan.change.is_some() || (0..told.principal.members.len()).any(is_news)
-        };
-        (0..principals.len()).filter(is_open).collect()
+            (0..told.principal.members.len()).any(is_news)
+        });
+        (settled, writing)
     }
 
     /// Before a claim counts as needing its account, the account is kept from vanishing. Where it cannot be, the claim waits.

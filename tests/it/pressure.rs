@@ -78,7 +78,8 @@ fn a_deletion_goes_before_the_grants_that_wait_on_its_target_and_on_others() {
             stage.play(&(grant(queue, "alice") + "expect alice ready=True reason=Granted\n" + PACED)).await;
             stage.play(&(grants("etl", 0..300) + "wait 30s")).await;
             let now = stage.now();
-            stage.play("delete QueueGrant alice\nwait 3s").await;
+            // A call under way, a list of two pages, and the revocation.
+            stage.play("delete QueueGrant alice\nwait 4s").await;
             assert!(stage.before_the_revocation(now, queue) <= 1, "{:?}", stage.writes(now));
         });
     }
