@@ -34,6 +34,9 @@ struct Options {
     /// How many objects.
     #[arg(long, value_delimiter = ',')]
     objects: Vec<usize>,
+    /// Over how many targets.
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<usize>,
     /// Only what says most.
     #[arg(long)]
     quick: bool,
@@ -44,7 +47,8 @@ async fn main() -> bench::Result<()> {
     let options = Options::parse();
     let default: &[usize] = if options.quick { &[1_000] } else { &[100, 1_000, 10_000] };
     let sizes = if options.objects.is_empty() { default.to_vec() } else { options.objects.clone() };
-    let extent = Extent { sizes, quick: options.quick };
+    let targets = if options.targets.is_empty() { vec![100, 1] } else { options.targets.clone() };
+    let extent = Extent { sizes, targets, quick: options.quick };
     let circumstances = Circumstances::now(&options.commit)?;
     let mut results = Results::read(&options.results)?;
     let bench = Bench::start(&options.environment, &options.programs).await?;

@@ -66,6 +66,9 @@ struct BenchOptions {
     /// With so many objects, instead of 100,1000,10000.
     #[arg(long, value_delimiter = ',')]
     objects: Vec<usize>,
+    /// Over so many targets, instead of 100,1.
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<usize>,
     /// Only what says most, in about ten minutes: all kinds mixed, 1000 objects, the lower latency.
     #[arg(long)]
     quick: bool,
@@ -76,7 +79,8 @@ impl BenchOptions {
     fn arguments(&self) -> Vec<String> {
         let only = self.only.iter().map(|name| format!("--only={name}"));
         let objects = self.objects.iter().map(|objects| format!("--objects={objects}"));
-        only.chain(objects).chain(self.quick.then(|| "--quick".to_owned())).collect()
+        let targets = self.targets.iter().map(|targets| format!("--targets={targets}"));
+        only.chain(objects).chain(targets).chain(self.quick.then(|| "--quick".to_owned())).collect()
     }
 }
 

@@ -26,6 +26,8 @@ const CALLS_AT_ONCE: usize = 16;
 pub struct Extent {
     /// How many objects.
     pub sizes: Vec<usize>,
+    /// Over how many targets.
+    pub targets: Vec<usize>,
     /// Only what says most: all kinds mixed, at the lower latency.
     pub quick: bool,
 }
@@ -41,10 +43,9 @@ impl Extent {
     /// The workloads of a size.
     #[must_use]
     pub fn workloads(&self, objects: usize) -> Vec<Workload> {
-        let shapes = [100, 1];
-        shapes
-            .into_iter()
-            .flat_map(|targets| {
+        self.targets
+            .iter()
+            .flat_map(|&targets| {
                 if self.quick { vec![Workload::mixed(objects, targets)] } else { Workload::every(objects, targets) }
             })
             .collect()

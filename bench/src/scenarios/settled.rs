@@ -86,8 +86,8 @@ pub(super) async fn idle(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Resu
     let minutes: u32 = if extent.quick { 1 } else { 5 };
     let latency = extent.latencies()[0];
     for objects in &extent.sizes {
-        for targets in [100, 1] {
-            let workload = Workload::mixed(*objects, targets);
+        for targets in &extent.targets {
+            let workload = Workload::mixed(*objects, *targets);
             if workload.impossible().is_none() {
                 let rows = idle_rows(bench, &workload, latency, minutes).await?;
                 sink(format!("{workload}, looked at every {minutes} min"), rows)?;
