@@ -114,7 +114,9 @@ async fn serve<K: AccessKind>(
         pass.memory().unserved = Unserved { principals, tried };
     }
     served.extend(remaining);
-    let is_concluded = conclude(pass, served, accounts, is_hurried || is_cut).await;
+    // The first few of many are worth a list of their own, which is short.
+    let is_followed = is_hurried || is_cut && !is_first_of_many;
+    let is_concluded = conclude(pass, served, accounts, is_followed).await;
     if is_cut {
         // It goes on at once, and waits for nothing.
         pass.memory().waits = 0;
