@@ -109,3 +109,111 @@ impl<O: AccessObject> Resource for Received<O> {
         &mut self.meta
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::{CustomResource, KubeSchema};
+    use serde::Serialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{AccessSpec, CommonSpec};
+    use crate::engine::entry::{Entry, ObjectKey};
+    use crate::engine::tally::{Counts, Tally};
+
+    /// A key of a door.
+    #[derive(Debug, Clone, Serialize, Deserialize, CustomResource, KubeSchema)]
+    #[kube(group = "doors.dev", version = "v1", kind = "Key", namespaced, status = "AccessStatus")]
+    struct KeySpec {
+        #[serde(flatten)]
+        common: CommonSpec,
+        door: String,
+    }
+
+    impl AccessSpec for KeySpec {
+        fn common(&self) -> &CommonSpec {
+            &self.common
+        }
+    }
+
+    fn received(object: &Value) -> Received<Key> {
+        // As text, as the API server sends it.
+        serde_json::from_str(&object.to_string()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn key(name: &str, account: &str) -> Value {
+        json!({
+            "apiVersion": "doors.dev/v1", "kind": "Key",
+            "metadata": {
+                "name": name, "namespace": "n", "uid": name, "resourceVersion": "7", "generation": 2,
+                "creationTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["other/one"], "annotations": {"a": "b"},
+                "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:door": {}}}}],
+            },
+            "spec": {"accountRef": {"kind": "CloudAccount", "name": account}, "door": "front"},
+            "status": {"owned": ["steel"]},
+        })
+    }
+
+    #[test]
+    fn what_is_used_is_there_and_the_rest_is_not() {
+        let received = received(&key("ann", "main"));
+        assert_eq!(received.meta.resource_version.as_deref(), Some("7"));
+        assert_eq!(received.meta.managed_fields, None);
+        let entry = Entry::new(&received);
+        assert_eq!(
+            (entry.generation, entry.created, &*entry.others),
+            (2, 1_767_225_600, &["other/one".to_owned()][..])
+        );
+        let content = received.content.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            (&*content.spec.door, content.status.unwrap_or_default().owned),
+            ("front", vec!["steel".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_told_and_keeps_its_metadata() {
+        for (part, value, why) in [
+            ("spec", json!({"door": "front"}), "accountRef"),
+            ("spec", Value::Null, "null"),
+            ("status", json!({"owned": 1}), "invalid type"),
+            ("status", json!("all well"), "invalid type"),
+        ] {
+            let mut object = key("ann", "main");
+            object[part] = value;
+            let received = received(&object);
+            assert_eq!(received.meta.uid.as_deref(), Some("ann"));
+            let error = received.content.err().unwrap_or_default();
+            assert!(error.contains(why), "{part}: {error}");
+        }
+        assert!(received(&json!({})).content.is_err());
+        assert!(serde_json::from_str::<Received<Key>>(r#"{"metadata": {"name": 1}}"#).is_err());
+    }
+
+    #[test]
+    fn objects_are_counted_by_account_and_reason_and_those_that_own_need_theirs() {
+        let (mut owner, mut unread) = (key("a", "main"), key("d", "main"));
+        owner["status"]["conditions"] = json!([{
+            "type": "Ready", "status": "True", "reason": "Granted", "message": "m",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]);
+        let mut others = [key("b", "main"), key("c", "spare")];
+        for object in &mut others {
+            object["status"] = Value::Null;
+        }
+        let entries: Vec<_> = [&owner].into_iter().chain(&others).map(|object| Entry::new(&received(object))).collect();
+        let tally = Tally::of(entries.iter());
+        let account = |name: &str| ObjectKey { namespace: "n".to_owned(), name: name.to_owned() };
+        assert!(tally.needs(&account("main")) && !tally.needs(&account("spare")));
+        let mut counts = Counts::new();
+        tally.add_to(&mut counts);
+        tally.add_to(&mut counts);
+        let of =
+            |name: &str| counts[&account(name)].iter().map(|(reason, count)| (&**reason, *count)).collect::<Vec<_>>();
+        assert_eq!((of("main"), of("spare")), (vec![("Granted", 2), ("New", 2)], vec![("New", 2)]));
+        // Of one that cannot be read, no account is known; it may be any.
+        unread["spec"] = Value::Null;
+        unread["metadata"]["finalizers"] = json!([crate::api::FINALIZER]);
+        assert!(Tally::of([Entry::new(&received(&unread))].iter()).needs(&account("spare")));
+    }
+}
