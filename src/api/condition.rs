@@ -1,5 +1,7 @@
 //! Conditions as kstatus reads them: `Ready` and `Held` always, `Reconciling` and `Stalled` only while True.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ pub struct Condition {
     pub reason: String,
     /// Why, in a sentence.
     #[schemars(length(max = 2048), regex(pattern = r"^[^\x00]*$"))]
-    pub message: String,
+    pub message: Arc<str>,
     /// When the status of this condition last changed.
     #[schemars(with = "String", extend("format" = "date-time"), length(max = 40), regex(pattern = r"^[0-9T:.Z+-]+$"))]
     pub last_transition_time: Timestamp,

@@ -260,7 +260,7 @@ fn conditions(
         type_,
         status,
         reason: reason.to_owned(),
-        message: fit(&message),
+        message: fit(&message).into(),
         last_transition_time: before
             .condition(type_)
             .filter(|condition| condition.status == status)

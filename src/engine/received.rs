@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
@@ -27,6 +28,19 @@ pub(crate) struct Received<O: AccessObject> {
 pub(crate) struct Decoded<S> {
     pub(crate) spec: S,
     pub(crate) status: Option<AccessStatus>,
+}
+
+impl<S> Decoded<S> {
+    /// The message that all conditions of a status have is kept once.
+    fn new(spec: S, status: Value) -> serde_json::Result<Self> {
+        let mut status = Option::<AccessStatus>::deserialize(status)?;
+        if let Some([first, others @ ..]) = status.as_mut().map(|status| &mut *status.conditions) {
+            for other in others.iter_mut().filter(|other| other.message == first.message) {
+                other.message = Arc::clone(&first.message);
+            }
+        }
+        Ok(Self { spec, status })
+    }
 }
 
 /// An object before its content is decoded.
@@ -75,8 +89,7 @@ impl From<Meta> for ObjectMeta {
 impl<'de, O: AccessObject> Deserialize<'de> for Received<O> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Raw { metadata, spec, status } = Raw::deserialize(deserializer)?;
-        let content =
-            O::Spec::deserialize(spec).and_then(|spec| Ok(Decoded { spec, status: Option::deserialize(status)? }));
+        let content = O::Spec::deserialize(spec).and_then(|spec| Decoded::new(spec, status));
         Ok(Self { meta: metadata.into(), content: content.map_err(|error| error.to_string()), kind: PhantomData })
     }
 }
@@ -150,7 +163,14 @@ mod tests {
                 "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:door": {}}}}],
             },
             "spec": {"accountRef": {"kind": "CloudAccount", "name": account}, "door": "front"},
-            "status": {"owned": ["steel"]},
+            "status": {"owned": ["steel"], "conditions": [condition("Ready"), condition("Held")]},
+        })
+    }
+
+    fn condition(type_: &str) -> Value {
+        json!({
+            "type": type_, "status": "True", "reason": "Granted", "message": "all is well",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
         })
     }
 
@@ -192,11 +212,7 @@ mod tests {
 
     #[test]
     fn objects_are_counted_by_account_and_reason_and_those_that_own_need_theirs() {
-        let (mut owner, mut unread) = (key("a", "main"), key("d", "main"));
-        owner["status"]["conditions"] = json!([{
-            "type": "Ready", "status": "True", "reason": "Granted", "message": "m",
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        }]);
+        let (owner, mut unread) = (key("a", "main"), key("d", "main"));
         let mut others = [key("b", "main"), key("c", "spare")];
         for object in &mut others {
             object["status"] = Value::Null;

@@ -1,5 +1,6 @@
 //! From how a claim rests to the status that says so. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -49,11 +50,12 @@ pub(crate) fn next(
     let mut conditions = vec![(ConditionType::Ready, ConditionStatus::from(ready))];
     conditions.extend(progress.filter(|_| !ready).map(|type_| (type_, ConditionStatus::True)));
     conditions.push((ConditionType::Held, rest.held));
+    let message: Arc<str> = fit(&rest.message).into();
     let condition = |(type_, status): (ConditionType, ConditionStatus)| Condition {
         type_,
         status,
         reason: rest.outcome.reason().to_owned(),
-        message: fit(&rest.message),
+        message: Arc::clone(&message),
         last_transition_time: before
             .condition(type_)
             .filter(|condition| condition.status == status)
@@ -89,7 +91,7 @@ pub(crate) fn say_the_same(one: &AccessStatus, other: &AccessStatus) -> bool {
         let id = status.last_request_id.clone().unwrap_or_default();
         let mut status = AccessStatus { last_request_id: None, ..status.clone() };
         for condition in status.conditions.iter_mut().filter(|_| !id.is_empty()) {
-            condition.message = condition.message.replace(&id, "");
+            condition.message = condition.message.replace(&id, "").into();
         }
         status
     };
