@@ -76,10 +76,11 @@ fn a_deletion_goes_before_the_grants_that_wait_on_its_target_and_on_others() {
         in_virtual_time(async {
             let mut stage = Stage::begin().await;
             stage.play(&(grant(queue, "alice") + "expect alice ready=True reason=Granted\n" + PACED)).await;
+            stage.play("patch CloudAccount huawei\n  spec: {requestsPerSecond: 2}").await;
             stage.play(&(grants("etl", 0..300) + "wait 30s")).await;
             let now = stage.now();
-            // A call under way, a list of two pages, and the revocation.
-            stage.play("delete QueueGrant alice\nwait 4s").await;
+            // A call under way, a list of two pages, and the revocation: two seconds at this pace.
+            stage.play("delete QueueGrant alice\nwait 3s").await;
             assert!(stage.before_the_revocation(now, queue) <= 1, "{:?}", stage.writes(now));
         });
     }
