@@ -37,8 +37,6 @@ pub trait AccessObject:
     + HasStatus<Status = AccessStatus>
     + Clone
     + Debug
-    + Serialize
-    + DeserializeOwned
     + Send
     + Sync
     + 'static
@@ -51,8 +49,6 @@ impl<O> AccessObject for O where
         + HasStatus<Status = AccessStatus>
         + Clone
         + Debug
-        + Serialize
-        + DeserializeOwned
         + Send
         + Sync
         + 'static
