@@ -94,6 +94,7 @@ impl<K: AccessKind> Pass<'_, K> {
         // What does not show yet is taken away once it shows, if its account may hold that back.
         let is_limited = self.engine.accounts.limits_revocations(&part.account);
         let given_up = if is_limited { Access::new() } else { given_up };
+        let purpose = self.purpose_of(principal, &part);
         let change = Change {
             principal: principal.name.clone(),
             before: part.change.before.clone(),
@@ -101,7 +102,7 @@ impl<K: AccessKind> Pass<'_, K> {
             details: details.map(|claim| claim.details.clone()),
             unseen: &self.memory().landing.unseen(&principal.name) - &given_up,
             secret: part.supply.as_ref().map(|supply| supply.value.clone()),
-            purpose: self.purpose_of(principal, &part),
+            purpose,
         };
         let revokes = self.revokes(principal, &planned, &part);
         Some(Write { principal: at, part, change, revokes })

@@ -150,7 +150,8 @@ async fn rounds<K: AccessKind>(
             principal.written = Written::Nothing;
             remaining.push_front(principal);
         }
-        if !take_in_ended(pass, remaining, &mut served, &mut ended).await {
+        let only_looks = pass.urgency == Urgency::Look;
+        if !take_in_ended(pass, remaining, &mut served, &mut ended).await || only_looks && pass.is_hurried() {
             return (served, true);
         }
     }

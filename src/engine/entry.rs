@@ -15,6 +15,7 @@ use crate::api::{
     FINALIZER, REQUESTED_AT,
 };
 use crate::clouds::Urgency;
+use crate::plan::Outcome;
 
 /// The namespace and name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -289,11 +290,23 @@ impl<O: AccessObject> Entry<O> {
         ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.observed_generation == self.generation)
     }
 
+    /// The cloud refused what it asks for when that was last tried.
+    fn is_refused(&self) -> bool {
+        let ready = self.status().condition(ConditionType::Ready);
+        let told = ready.filter(|ready| ready.observed_generation == self.generation);
+        told.and_then(|ready| Outcome::from_reason(&ready.reason)).is_some_and(Outcome::is_refusal)
+    }
+
+    /// What it asks for was done or refused, and nobody asks for more since.
+    pub(crate) fn is_served(&self) -> bool {
+        (self.is_settled() || self.is_refused()) && !self.is_requested()
+    }
+
     /// How urgent it is to look at its target for it.
     pub(crate) fn urgency(&self, now: Timestamp) -> Urgency {
         if self.may_own() && End::of(self, now).is_some() {
             Urgency::Revocation
-        } else if self.is_settled() && !self.is_requested() {
+        } else if self.is_served() {
             Urgency::Look
         } else {
             Urgency::Change

@@ -12,6 +12,7 @@ use super::holds::Holds;
 use super::landing::Landing;
 use super::parts::Part;
 use super::reaction::Trouble;
+use super::ready::Due;
 use crate::plan::Access;
 
 /// What the engine remembers of one target.
@@ -49,16 +50,16 @@ pub(crate) struct Rest {
     pub(crate) until: Instant,
     /// When the pass would look again.
     pub(crate) next: Instant,
-    /// The claims that the pass was to take access from, by uid.
-    pub(crate) tried: BTreeSet<String>,
+    /// What the pass was for.
+    pub(crate) due: Due,
 }
 
 impl Rest {
-    /// Until when the next pass waits, if it does. What the last one did not try to take away does not wait; what it tried in
-    /// vain does no longer than it would without a rest.
-    pub(crate) fn holds(&self, revocations: &BTreeSet<String>, now: Instant) -> Option<Instant> {
-        let is_time = !revocations.is_empty() && self.next <= now;
-        let goes = self.until <= now || is_time || !revocations.is_subset(&self.tried);
+    /// Until when the next pass waits, if it does. What is more urgent than what the last one was for does not wait, nor what
+    /// that did not try to take away; what it tried in vain does no longer than it would without a rest.
+    pub(crate) fn holds(&self, due: &Due, now: Instant) -> Option<Instant> {
+        let is_time = !due.revocations.is_empty() && self.next <= now;
+        let goes = self.until <= now || is_time || due.is_news_to(&self.due);
         (!goes).then(|| if self.next > now { self.next.min(self.until) } else { self.until })
     }
 }
@@ -122,6 +123,11 @@ impl Failure {
     /// The access stayed; only what is supplied beside it was to be set.
     pub(crate) fn is_of_a_rotation(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
+    }
+
+    /// To try it again is less urgent than what was not tried yet: the cloud has said no, and nothing was to be taken away.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.trouble.outcome.is_refusal() && self.removed.is_empty()
     }
 }
 

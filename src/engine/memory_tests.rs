@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::*;
-use crate::clouds::{CloudError, Fault};
+use crate::clouds::{CloudError, Fault, Urgency};
 use crate::engine::problem::Problem;
 use crate::plan::{Change, Outcome};
 
@@ -289,8 +289,11 @@ fn whom_an_answer_was_about_once_is_not_forgotten_while_the_same_fails() {
 fn a_target_rests_and_misses_no_time_at_which_access_is_to_be_taken_away() {
     let start = Instant::now();
     let at = |second: u64| start + Duration::from_secs(second);
-    let uids = |uids: &str| uids.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-    let rest = Rest { until: at(30), next: at(20), tried: uids("stuck") };
+    let due = |uids: &str| {
+        let revocations = uids.split_whitespace().map(str::to_owned).collect();
+        Due { urgency: Urgency::Revocation, objects: 1, revocations }
+    };
+    let rest = Rest { until: at(30), next: at(20), due: due("stuck") };
     for (second, revocations, expected) in [
         (1, "", Some(20)),
         (20, "", Some(30)),
@@ -300,8 +303,21 @@ fn a_target_rests_and_misses_no_time_at_which_access_is_to_be_taken_away() {
         (1, "fresh", None),
         (1, "stuck fresh", None),
     ] {
-        assert_eq!(rest.holds(&uids(revocations), at(second)), expected.map(at), "{revocations} at {second}");
+        assert_eq!(rest.holds(&due(revocations), at(second)), expected.map(at), "{revocations} at {second}");
     }
     let rest = Rest { next: at(300), ..rest };
-    assert_eq!(rest.holds(&uids("stuck"), at(1)), Some(at(30)));
+    assert_eq!(rest.holds(&due("stuck"), at(1)), Some(at(30)));
+}
+
+#[test]
+fn what_is_more_urgent_than_the_last_pass_does_not_wait_for_the_rest_after_it() {
+    let start = Instant::now();
+    let due = |urgency| Due { urgency, objects: 1, revocations: BTreeSet::new() };
+    let held = |last, next| {
+        let rest =
+            Rest { until: start + Duration::from_secs(30), next: start + Duration::from_mins(5), due: due(last) };
+        rest.holds(&due(next), start).is_some()
+    };
+    assert!(!held(Urgency::Look, Urgency::Change));
+    assert!(held(Urgency::Change, Urgency::Change) && held(Urgency::Change, Urgency::Look));
 }

@@ -270,8 +270,7 @@ impl<K: AccessKind> Engine<K> {
     fn rest(&self, group: &Group, due: Due, started: Instant, next: Option<Instant>) {
         let now = Instant::now();
         let Some(next) = next else { return };
-        let rest =
-            (next > now).then(|| Rest { until: now + (now - started).min(LONGEST_REST), next, tried: due.revocations });
+        let rest = (next > now).then(|| Rest { until: now + (now - started).min(LONGEST_REST), next, due });
         self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rest = rest;
     }
 
@@ -279,7 +278,7 @@ impl<K: AccessKind> Engine<K> {
     fn rests_until(&self, group: &Group, due: &Due) -> Option<Instant> {
         let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = memories.get(group)?.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.rest.as_ref()?.holds(&due.revocations, Instant::now())
+        memory.rest.as_ref()?.holds(due, Instant::now())
     }
 
     /// Looks at all whose access begins or ends at some time when somebody has set the clock: what was waited for may have

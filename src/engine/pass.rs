@@ -18,7 +18,7 @@ use super::memory::{NextLook, TargetMemory};
 use super::observe::{Observation, observe};
 use super::reaction::Trouble;
 use super::steps::{Planned, instant_of};
-use crate::clouds::Purpose;
+use crate::clouds::{Purpose, Urgency};
 use crate::plan::{Access, Change, Outcome};
 
 /// The first and the longest wait for the cloud to show what was written.
@@ -42,6 +42,8 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     /// The target's id in its service.
     pub(crate) target: &'a str,
     pub(crate) observation: Observation<K>,
+    /// How urgent it is.
+    pub(crate) urgency: Urgency,
     /// Every principal of the pass.
     pub(crate) names: BTreeSet<String>,
     pub(super) memory: Arc<Mutex<TargetMemory>>,
@@ -77,6 +79,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
             target_key,
             target,
             observation: Observation::nothing(),
+            urgency: Urgency::Look,
             names: principals.iter().map(|principal| principal.name.clone()).collect(),
             memory: engine.memory_of(group),
             sure: Instant::now() >= engine.sure_from,
@@ -111,6 +114,7 @@ impl<K: AccessKind> Pass<'_, K> {
         // What lands while the list is read may be missing in it: the list speaks of its beginning.
         let began = Instant::now();
         let Some(purpose) = purpose else { return };
+        self.urgency = self.urgency.min(purpose.urgency);
         let target = Target { id: self.target, named, purpose };
         self.observation = observe::<K>(&target, self.engine.clients(accounts).await).await;
         let now = Instant::now();
@@ -133,6 +137,11 @@ impl<K: AccessKind> Pass<'_, K> {
             self.tell_health(account);
         }
         self.doubt_rejected().await;
+    }
+
+    /// Something has become more urgent than what the pass is about.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurry.has_changed().unwrap_or_default()
     }
 
     /// Whether the cloud knew who was calling, if it was called.

@@ -40,6 +40,13 @@ pub(crate) struct Due {
     pub(crate) revocations: BTreeSet<String>,
 }
 
+impl Due {
+    /// It is more urgent than the other one, or takes away what that is not for.
+    pub(crate) fn is_news_to(&self, other: &Self) -> bool {
+        self.urgency < other.urgency || !self.revocations.is_subset(&other.revocations)
+    }
+}
+
 /// A pass that starts.
 pub(crate) struct Start {
     pub(crate) group: Group,
@@ -67,7 +74,7 @@ impl Ready {
     pub(crate) fn add(&mut self, group: Group, due: Due) {
         if let Some(running) = self.running.get_mut(&group) {
             running.is_due_again = true;
-            if due.urgency < running.due.urgency || !due.revocations.is_subset(&running.due.revocations) {
+            if due.is_news_to(&running.due) {
                 running.hurry.send_replace(());
             }
             running.due = Due { urgency: due.urgency.min(running.due.urgency), ..due };

@@ -204,9 +204,8 @@ impl<K: AccessKind> Told<'_, K> {
 
     /// What failed for a claim, if it still means something; else what is held back of it.
     fn failure(&self, index: usize) -> Option<&Trouble> {
-        let refused =
-            |failure: &&Failure| matches!(failure.trouble.outcome, Outcome::Rejected | Outcome::PrincipalNotFound);
-        let failure = self.planned.failures[index].as_ref().filter(|it| !(self.planned.lags && refused(it)));
+        let stands = |failure: &&Failure| !(self.planned.lags && failure.trouble.outcome.is_refusal());
+        let failure = self.planned.failures[index].as_ref().filter(stands);
         let held = || self.planned.held[index].as_ref().map(|held| &held.trouble);
         failure.map(|failure| &failure.trouble).or_else(held)
     }

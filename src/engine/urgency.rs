@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::gather::{Member, Principal};
 use super::group::Group;
 use super::kind::AccessKind;
+use super::memory::Failure;
 use super::parts::Part;
 use super::pass::Pass;
 use crate::clouds::{Purpose, Recall, Urgency};
@@ -33,6 +34,8 @@ fn urgency_of<K: AccessKind>(member: &Member<K>, now: Timestamp) -> Urgency {
         Urgency::Look
     } else if member.gives_up(now) {
         Urgency::Revocation
+    } else if member.entry.is_served() {
+        Urgency::Look
     } else {
         Urgency::Change
     }
@@ -65,7 +68,10 @@ impl<K: AccessKind> Pass<'_, K> {
         if part.is_removal() {
             return Purpose::new(Urgency::Revocation, namespace.as_str(), target);
         }
-        let purpose = Purpose::new(Urgency::Change, namespace.as_str(), target);
+        let is_retry = self.memory().standing_failure(&principal.name, part).is_some_and(Failure::gives_way);
+        // One that a pass for more has left undone for long is no less urgent than that.
+        let urgency = if is_retry { self.urgency.max(Urgency::Change) } else { Urgency::Change };
+        let purpose = Purpose::new(urgency, namespace.as_str(), target);
         Purpose { recall: Recall::by(&self.hurry), ..purpose }
     }
 }

@@ -157,6 +157,12 @@ impl Outcome {
         }
     }
 
+    /// The cloud said no to what was asked of it, and may say so again.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Rejected | Self::PrincipalNotFound)
+    }
+
     /// The outcome with that name.
     #[must_use]
     pub fn from_reason(reason: &str) -> Option<Self> {
