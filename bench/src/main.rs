@@ -31,15 +31,18 @@ struct Options {
     /// Only these scenarios.
     #[arg(long)]
     only: Vec<String>,
-    /// How many objects.
+    /// How many objects; 100, 1000 and 10000 if not said, and 1000 of a quick run.
     #[arg(long, value_delimiter = ',')]
     objects: Vec<usize>,
     /// Over how many targets.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1])]
     targets: Vec<usize>,
     /// Only what says most.
     #[arg(long)]
     quick: bool,
+    /// How often a time is compared with the bare client's: the median is told.
+    #[arg(long, default_value_t = 1)]
+    runs: usize,
 }
 
 #[tokio::main]
@@ -47,8 +50,7 @@ async fn main() -> bench::Result<()> {
     let options = Options::parse();
     let default: &[usize] = if options.quick { &[1_000] } else { &[100, 1_000, 10_000] };
     let sizes = if options.objects.is_empty() { default.to_vec() } else { options.objects.clone() };
-    let targets = if options.targets.is_empty() { vec![100, 1] } else { options.targets.clone() };
-    let extent = Extent { sizes, targets, quick: options.quick };
+    let extent = Extent { sizes, targets: options.targets, quick: options.quick, runs: options.runs.max(1) };
     let circumstances = Circumstances::now(&options.commit)?;
     let mut results = Results::read(&options.results)?;
     let bench = Bench::start(&options.environment, &options.programs).await?;

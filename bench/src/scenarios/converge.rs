@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Extent, LIMIT, Sink, count, milliseconds, ratio};
+use super::{Extent, LIMIT, Sink, count, milliseconds, ratio, times};
 use crate::bench::{Bench, Stage};
 use crate::process::Process;
 use crate::results::Row;
@@ -49,7 +49,7 @@ async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> 
                 let case = format!("{workload}, {}", milliseconds(latency));
                 let rows = match workload.impossible() {
                     Some(why) => vec![Row::told("all Ready", why)],
-                    None => compare(bench, &workload, latency, first).await?,
+                    None => compare(bench, extent, &workload, latency, first).await?,
                 };
                 sink(case, rows)?;
             }
@@ -58,12 +58,24 @@ async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> 
     Ok(())
 }
 
-async fn compare(bench: &Bench, workload: &Workload, latency: Duration, first: First) -> Result<Vec<Row>> {
+async fn compare(
+    bench: &Bench,
+    extent: &Extent,
+    workload: &Workload,
+    latency: Duration,
+    first: First,
+) -> Result<Vec<Row>> {
+    let mut pairs = Vec::new();
+    for _ in 1..extent.runs {
+        let bare = bare_run(bench, workload, latency, first).await?;
+        pairs.push((operator_run(bench, workload, latency, first).await?.seconds, bare.seconds));
+    }
     let bare = bare_run(bench, workload, latency, first).await?;
     let run = operator_run(bench, workload, latency, first).await?;
+    pairs.push((run.seconds, bare.seconds));
     let necessary = workload.necessary_calls();
     let mut rows = vec![
-        ratio("time until all Ready, of the bare client's", run.seconds, bare.seconds, 1.1, " s"),
+        times("time until all Ready, of the bare client's", &pairs, 1.1),
         first_ready(workload, run.first_ready),
         Row::exactly("Kubernetes writes", run.writes, 3 * workload.objects),
     ];

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Extent, LIMIT, Sink, milliseconds, ratio};
+use super::{Extent, LIMIT, Sink, milliseconds, times};
 use crate::bench::{Bench, Stage};
 use crate::cluster::at_once;
 use crate::kinds::KINDS;
@@ -19,11 +19,16 @@ pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Resul
     for objects in &extent.sizes {
         for workload in extent.workloads(*objects).iter().filter(|workload| workload.impossible().is_none()) {
             for latency in extent.latencies() {
-                let bare = bare_seconds(bench, workload, latency).await?;
-                let (seconds, calls) = operator_seconds(bench, workload, latency).await?;
+                let (mut pairs, mut calls) = (Vec::new(), 0);
+                for _ in 0..extent.runs {
+                    let bare = bare_seconds(bench, workload, latency).await?;
+                    let seconds;
+                    (seconds, calls) = operator_seconds(bench, workload, latency).await?;
+                    pairs.push((seconds, bare));
+                }
                 let necessary = workload.necessary_calls();
                 let rows = vec![
-                    ratio("time until all are gone, of the bare client's", seconds, bare, 1.2, " s"),
+                    times("time until all are gone, of the bare client's", &pairs, 1.2),
                     Row::told("cloud calls, of the necessary ones", format!("{calls} / {necessary}")),
                 ];
                 sink(format!("{workload}, {}", milliseconds(latency)), rows)?;

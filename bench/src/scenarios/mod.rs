@@ -30,6 +30,8 @@ pub struct Extent {
     pub targets: Vec<usize>,
     /// Only what says most: all kinds mixed, at the lower latency.
     pub quick: bool,
+    /// How often a time is compared with the bare client's.
+    pub runs: usize,
 }
 
 impl Extent {
@@ -98,6 +100,19 @@ fn milliseconds(latency: Duration) -> String {
 /// A figure of another one, with both.
 fn ratio(measure: &str, figure: f64, of: f64, bound: f64, unit: &str) -> Row {
     Row::at_most(measure, figure / of, bound, " ×", &format!("{} / {}{unit}", number(figure), number(of)))
+}
+
+/// The time of a run as a figure of the bare client's beside it: of several pairs, the one in the middle.
+fn times(measure: &str, pairs: &[(f64, f64)], bound: f64) -> Row {
+    let mut pairs = pairs.to_vec();
+    pairs.sort_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
+    let (seconds, bare) = pairs[pairs.len() / 2];
+    let row = ratio(measure, seconds, bare, bound, " s");
+    if pairs.len() == 1 {
+        return row;
+    }
+    let all: Vec<_> = pairs.iter().map(|(seconds, bare)| number(seconds / bare)).collect();
+    Row { figure: format!("{}; {} runs: {}", row.figure, pairs.len(), all.join(", ")), ..row }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]

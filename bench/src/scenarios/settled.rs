@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CALLS_AT_ONCE, Extent, Sink, count, milliseconds};
+use serde_json::{Value, json};
+
+use super::{CALLS_AT_ONCE, Extent, Sink, count, milliseconds, ratio};
 use crate::Result;
 use crate::bench::{Bench, Stage};
 use crate::process::Process;
@@ -14,6 +16,7 @@ use crate::workload::Workload;
 struct Restarted<'a> {
     stage: Stage<'a>,
     operator: Process,
+    began: jiff::Timestamp,
     /// From the start of the process to the last call of its queue.
     seconds: f64,
     calls: Vec<Call>,
@@ -25,8 +28,9 @@ async fn restart<'a>(
     workload: &Workload,
     latency: Duration,
     flags: &[&str],
+    account: &Value,
 ) -> Result<Restarted<'a>> {
-    let stage = bench.stage(workload, Duration::ZERO).await?;
+    let stage = bench.stage_with(workload, Duration::ZERO, account).await?;
     stage.settle(workload).await?;
     bench.simulator.latency(latency).await?;
     let (after, writes, began) = (bench.simulator.last().await?, stage.view.writes(), jiff::Timestamp::now());
@@ -35,46 +39,60 @@ async fn restart<'a>(
     let calls = bench.simulator.calls_after(after).await?;
     let ended = calls.last().map_or(began, |call| call.timestamp);
     let writes = stage.view.writes() - writes;
-    Ok(Restarted { operator, seconds: (ended - began).total(jiff::Unit::Second)?, calls, writes, stage })
+    Ok(Restarted { operator, began, seconds: (ended - began).total(jiff::Unit::Second)?, calls, writes, stage })
 }
 
-/// The least time that lists of all targets take: calls, so many at once with each credential.
-fn least_seconds(workload: &Workload, latency: Duration) -> f64 {
-    let calls_of = |account: &str| -> usize {
-        let groups = workload.by_target();
-        let lists = groups.values().filter(|items| items[0].kind.account == account);
-        lists.map(|items| items[0].kind.list_calls(items.len())).sum()
+/// Calls a second, of an account that is limited.
+const PACE: u32 = 20;
+
+/// The least time that lists of all targets take with the busiest credential: by its pace, if it has one, or else so many calls
+/// at once; but no less than the longest list, whose pages come one after the other.
+fn least_seconds(workload: &Workload, latency: Duration, pace: Option<u32>) -> f64 {
+    let groups = workload.by_target();
+    let lists = |account: &'static str| {
+        let of_account = groups.values().filter(move |items| items[0].kind.account == account);
+        of_account.map(|items| items[0].kind.list_calls(items.len()))
     };
-    let most = calls_of("huawei").max(calls_of("alibaba"));
-    count(most) * latency.as_secs_f64() / count(CALLS_AT_ONCE)
+    let least = |account| {
+        let calls = count(lists(account).sum());
+        let one_by_one = count(lists(account).max().unwrap_or_default()) * latency.as_secs_f64();
+        let all = pace.map_or(calls * latency.as_secs_f64() / count(CALLS_AT_ONCE), |pace| calls / f64::from(pace));
+        all.max(one_by_one)
+    };
+    least("huawei").max(least("alibaba"))
 }
 
 pub(super) async fn restarts(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
     for objects in &extent.sizes {
         for workload in extent.workloads(*objects).iter().filter(|workload| workload.impossible().is_none()) {
             for latency in extent.latencies() {
-                let again = restart(bench, workload, latency, &["--drift-interval", "1h"]).await?;
-                let least = least_seconds(workload, latency);
-                let made_of = format!("{:.2} / {least:.2} s", again.seconds);
-                let rows = vec![
-                    Row::at_most(
-                        "time to the last list, of the budget's own",
-                        again.seconds / least,
-                        1.3,
-                        " ×",
-                        &made_of,
-                    ),
-                    Row::exactly("cloud calls", again.calls.len(), workload.list_calls()),
-                    Row::exactly("cloud writes", writes_of(&again.calls), 0),
-                    Row::exactly("Kubernetes writes", again.writes, 0),
-                ];
-                drop(again.operator);
-                again.stage.clear().await?;
-                sink(format!("{workload}, {}", milliseconds(latency)), rows)?;
+                for pace in [None, Some(PACE)] {
+                    let rows = restart_rows(bench, workload, latency, pace).await?;
+                    let limited = pace.map(|pace| format!(", {pace} calls a second")).unwrap_or_default();
+                    sink(format!("{workload}, {}{limited}", milliseconds(latency)), rows)?;
+                }
             }
         }
     }
     Ok(())
+}
+
+async fn restart_rows(bench: &Bench, workload: &Workload, latency: Duration, pace: Option<u32>) -> Result<Vec<Row>> {
+    let account = pace.map_or(json!({}), |pace| json!({"requestsPerSecond": pace}));
+    let again = restart(bench, workload, latency, &["--drift-interval", "1h"], &account).await?;
+    let least = least_seconds(workload, latency, pace);
+    let first = again.calls.first().map_or(again.began, |call| call.timestamp);
+    let lists = again.seconds - (first - again.began).total(jiff::Unit::Second)?;
+    let rows = vec![
+        ratio("time to the last list, of the budget's own", again.seconds, least, 1.3, " s"),
+        Row::told("of that from the first call", format!("{lists:.2} s")),
+        Row::exactly("cloud calls", again.calls.len(), workload.list_calls()),
+        Row::exactly("cloud writes", writes_of(&again.calls), 0),
+        Row::exactly("Kubernetes writes", again.writes, 0),
+    ];
+    drop(again.operator);
+    again.stage.clear().await?;
+    Ok(rows)
 }
 
 fn writes_of(calls: &[Call]) -> usize {
@@ -99,7 +117,7 @@ pub(super) async fn idle(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Resu
 
 async fn idle_rows(bench: &Bench, workload: &Workload, latency: Duration, minutes: u32) -> Result<Vec<Row>> {
     let interval = Duration::from_mins(u64::from(minutes));
-    let again = restart(bench, workload, latency, &["--drift-interval", &format!("{minutes}m")]).await?;
+    let again = restart(bench, workload, latency, &["--drift-interval", &format!("{minutes}m")], &json!({})).await?;
     let (after, before) = (bench.simulator.last().await?, again.stage.view.writes());
     let cpu = again.operator.cpu_seconds()?;
     tokio::time::sleep(interval).await;
@@ -139,7 +157,7 @@ pub(super) async fn large(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Res
         return Ok(());
     }
     let workload = Workload::mixed(100_000, 100);
-    let again = restart(bench, &workload, extent.latencies()[0], &["--drift-interval", "1h"]).await?;
+    let again = restart(bench, &workload, extent.latencies()[0], &["--drift-interval", "1h"], &json!({})).await?;
     let rows = vec![
         resident(&again.operator, &workload)?,
         Row::told("peak memory", format!("{:.1} MiB", again.operator.memory("VmHWM")?)),
