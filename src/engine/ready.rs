@@ -12,8 +12,9 @@ use crate::clouds::Urgency;
 const PASSES_PER_LANE: usize = 16;
 
 /// Passes of large targets are fewer, because each keeps its objects in memory: no further one starts while those that run
-/// have so many objects, unless they are very few, which would leave calls unused.
+/// have so many objects, unless they are very few, which would leave calls unused. Looks write nothing, and keep less.
 const OBJECTS_PER_LANE: usize = 500;
+const LOOKED_AT_PER_LANE: usize = 4 * OBJECTS_PER_LANE;
 const FEWEST_PASSES: usize = 6;
 
 /// An urgency, and what the targets belong to.
@@ -113,7 +114,8 @@ impl Ready {
         }
         let has_room = |(urgency, realm): &Lane| {
             let (passes, objects) = busy.get(&(*urgency, realm.as_deref())).copied().unwrap_or_default();
-            let of_realm = if objects < OBJECTS_PER_LANE { PASSES_PER_LANE } else { FEWEST_PASSES };
+            let most = if *urgency == Urgency::Look { LOOKED_AT_PER_LANE } else { OBJECTS_PER_LANE };
+            let of_realm = if objects < most { PASSES_PER_LANE } else { FEWEST_PASSES };
             passes < of_realm && in_all.get(urgency).copied().unwrap_or_default() < self.most
         };
         let first =
@@ -194,16 +196,25 @@ mod tests {
     fn few_passes_of_large_targets_run_at_once() {
         let mut ready = Ready::new(100);
         for (target, objects) in [(0, 100), (1, 399), (2, 1), (3, 10), (4, 10), (5, 10), (6, 10)] {
-            ready.add(group("a", target), Due { objects, ..due(Urgency::Look) });
+            ready.add(group("a", target), Due { objects, ..due(Urgency::Change) });
         }
         assert_eq!(started(&mut ready), (0..FEWEST_PASSES).map(|target| group("a", target)).collect::<Vec<_>>());
         ready.finished(&group("a", 4));
         assert_eq!(started(&mut ready), [group("a", 6)], "in place of one that is done");
-        ready.add(group("a", 7), due(Urgency::Look));
+        ready.add(group("a", 7), due(Urgency::Change));
         assert_eq!(started(&mut ready), []);
         ready.finished(&group("a", 1));
-        ready.add(group("a", 8), due(Urgency::Look));
+        ready.add(group("a", 8), due(Urgency::Change));
         assert_eq!(started(&mut ready), [7, 8].map(|target| group("a", target)), "few objects are left");
+    }
+
+    #[test]
+    fn more_passes_of_large_targets_run_at_once_while_they_only_look() {
+        let mut ready = Ready::new(100);
+        for target in 0..10 {
+            ready.add(group("a", target), Due { objects: 250, ..due(Urgency::Look) });
+        }
+        assert_eq!(started(&mut ready).len(), 8);
     }
 
     #[test]

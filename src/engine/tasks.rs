@@ -45,7 +45,7 @@ type Needs = Box<dyn Fn(&ObjectKey) -> Option<bool> + Send + Sync>;
 /// The tasks of one kind. `accounts_known` turns true with the first complete list of accounts: no pass runs before.
 #[must_use]
 pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Receiver<bool>) -> KindTasks {
-    let (requests, queue) = mpsc::unbounded_channel();
+    let (requests, mut queue) = mpsc::unbounded_channel();
     let accounts = Arc::clone(&context.accounts);
     let engine = Arc::new(Engine::<K> {
         settings: context.settings.clone(),
@@ -76,6 +76,9 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
             let known = async { futures::join!(watch::until(accounts_known), complete) };
             tokio::select! {
                 _ = known => {
+                    // What every object asked for while all were listed: here are their groups, each once.
+                    while queue.try_recv().is_ok() {}
+                    engine.schedule_all(engine.store.groups_of(|_| true));
                     // Of some, the last object may have gone while nobody looked.
                     let held = engine.accounts.held_targets(K::SERVICE).into_iter();
                     engine.schedule_all(held.map(|target| Group::Target(target.into())).collect());

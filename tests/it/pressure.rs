@@ -14,7 +14,11 @@ struct Stage(Runner);
 
 impl Stage {
     async fn begin() -> Self {
-        let mut stage = Self(Runner::begin(World::pure(&[])).await);
+        Self::begin_with(&[]).await
+    }
+
+    async fn begin_with(settings: &[(String, String)]) -> Self {
+        let mut stage = Self(Runner::begin(World::pure(settings)).await);
         stage.play("cloud queue etl\ncloud queue lake").await;
         stage
     }
@@ -242,5 +246,22 @@ fn a_new_grant_does_not_wait_for_those_that_were_refused_and_are_tried_again() {
         stage.play("wait 3m").await;
         let again = stage.writes(after).len();
         assert!(before.len() <= 17 && again >= 100, "{before:?} before, of which 16 were under way, {again} after");
+    });
+}
+
+#[test]
+fn an_operator_that_starts_lists_each_target_once_however_many_objects_it_has() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin_with(&[("debounce".to_owned(), "0s".to_owned())]).await;
+        let mut script = "cloud switch count_present true\n".to_owned();
+        for queue in 0..10 {
+            writeln!(script, "cloud queue q{queue}").unwrap();
+            script += &grants(&format!("q{queue}"), queue * 60..(queue + 1) * 60);
+        }
+        stage.play(&(script + "wait 30s")).await;
+        assert_eq!(stage.ready().await, 600);
+        let now = stage.now();
+        stage.play("kill operator\nstart operator\nwait 20s").await;
+        assert_eq!((stage.lists(now), stage.writes(now)), (10, Vec::new()));
     });
 }
