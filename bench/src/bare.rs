@@ -42,7 +42,7 @@ async fn converge_target(space: &Space, accounts: &Accounts, mut group: Vec<Made
     let ready = |item: &Item| status(item, "Ready");
     write(&group, async |item, object| {
         let object = space.set_status(item, object, &ready(item)).await?;
-        space.tell_granted(item, &object).await?;
+        space.tell(item, &object, "granted").await?;
         Ok(object)
     })
     .await
@@ -63,7 +63,13 @@ async fn revoke_target(space: &Space, accounts: &Accounts, group: Vec<Made>) -> 
     let items: Vec<Item> = group.iter().map(|(item, _)| item.clone()).collect();
     cloud.write(&target, &items, false).await?;
     cloud.list(&target, kind.named()).await?;
-    write(&group, async |item, object| space.set_finalizers(item, object, &[]).await).await.map(drop)
+    write(&group, async |item, object| {
+        let object = space.set_finalizers(item, object, &[]).await?;
+        space.tell(item, &object, "released").await?;
+        Ok(object)
+    })
+    .await
+    .map(drop)
 }
 
 fn by_target(made: Vec<Made>) -> impl Iterator<Item = Vec<Made>> {

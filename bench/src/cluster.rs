@@ -163,9 +163,9 @@ impl Space {
         Ok(api.patch_status(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
     }
 
-    /// The operator's event about an object that was granted what it asks for.
-    pub async fn tell_granted(&self, item: &Item, object: &DynamicObject) -> Result<()> {
-        let name = format!("{}.granted", item.name);
+    /// The operator's event about an object: how it rests, or that it was let go.
+    pub async fn tell(&self, item: &Item, object: &DynamicObject, what: &str) -> Result<()> {
+        let name = format!("{}.{what}", item.name);
         let event: Event = serde_json::from_value(json!({
             "metadata": {"name": name, "namespace": self.namespace}, "action": "Granted", "reason": "Granted", "type": "Normal",
             "eventTime": "2026-01-01T00:00:00.000000Z", "note": format!("{} holds {}", item.principal, item.kind.access),

@@ -19,17 +19,18 @@ pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Resul
     for objects in &extent.sizes {
         for workload in extent.workloads(*objects).iter().filter(|workload| workload.impossible().is_none()) {
             for latency in extent.latencies() {
-                let (mut pairs, mut calls) = (Vec::new(), 0);
+                let (mut pairs, mut last) = (Vec::new(), Run::default());
                 for _ in 0..extent.runs {
-                    let bare = bare_seconds(bench, workload, latency).await?;
-                    let seconds;
-                    (seconds, calls) = operator_seconds(bench, workload, latency).await?;
-                    pairs.push((seconds, bare));
+                    let bare = bare_run(bench, workload, latency).await?;
+                    last = operator_run(bench, workload, latency).await?;
+                    pairs.push((last.seconds, bare.seconds));
                 }
                 let necessary = workload.necessary_calls();
                 let rows = vec![
                     times("time until all are gone, of the bare client's", &pairs, 1.2),
-                    Row::told("cloud calls, of the necessary ones", format!("{calls} / {necessary}")),
+                    Row::told("cloud calls, of the necessary ones", format!("{} / {necessary}", last.calls)),
+                    // By whoever deletes, and by the operator that lets go.
+                    Row::exactly("Kubernetes writes", last.writes, 2 * workload.objects),
                 ];
                 sink(format!("{workload}, {}", milliseconds(latency)), rows)?;
             }
@@ -38,18 +39,26 @@ pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Resul
     Ok(())
 }
 
-async fn bare_seconds(bench: &Bench, workload: &Workload, latency: Duration) -> Result<f64> {
+/// How long it took until all were gone, and what it took.
+#[derive(Default)]
+struct Run {
+    seconds: f64,
+    calls: usize,
+    writes: usize,
+}
+
+async fn bare_run(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Run> {
     let stage = bench.stage(workload, Duration::ZERO).await?;
     stage.settle(workload).await?;
     bench.simulator.latency(latency).await?;
-    let began = Instant::now();
+    let (began, writes) = (Instant::now(), stage.view.writes());
     let items = workload.items();
     let deleted = at_once(&items, async |item| stage.space.delete(item).await).await?;
     bare::revoke(&stage.space, &bench.simulator, items.into_iter().zip(deleted).collect()).await?;
-    gone(stage, began).await
+    gone(stage, began, writes).await
 }
 
-async fn operator_seconds(bench: &Bench, workload: &Workload, latency: Duration) -> Result<(f64, usize)> {
+async fn operator_run(bench: &Bench, workload: &Workload, latency: Duration) -> Result<Run> {
     let stage = bench.stage(workload, Duration::ZERO).await?;
     stage.settle(workload).await?;
     let after = bench.simulator.last().await?;
@@ -58,17 +67,18 @@ async fn operator_seconds(bench: &Bench, workload: &Workload, latency: Duration)
     tokio::time::sleep(SURE_AFTER).await;
     bench.simulator.latency(latency).await?;
     let after = bench.simulator.last().await?;
-    let began = Instant::now();
+    let (began, writes) = (Instant::now(), stage.view.writes());
     at_once(&workload.items(), async |item| stage.space.delete(item).await).await?;
-    let seconds = gone(stage, began).await?;
+    let run = gone(stage, began, writes).await?;
     drop(operator);
-    Ok((seconds, bench.simulator.calls_after(after).await?.len()))
+    Ok(Run { calls: bench.simulator.calls_after(after).await?.len(), ..run })
 }
 
-async fn gone(stage: Stage<'_>, began: Instant) -> Result<f64> {
+async fn gone(stage: Stage<'_>, began: Instant, writes: usize) -> Result<Run> {
     let ended = stage.view.all_gone(LIMIT).await?;
+    let run = Run { seconds: (ended - began).as_secs_f64(), calls: 0, writes: stage.view.writes() - writes };
     stage.clear().await?;
-    Ok((ended - began).as_secs_f64())
+    Ok(run)
 }
 
 /// How many grants wait for the budget.
