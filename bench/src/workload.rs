@@ -103,15 +103,6 @@ impl Workload {
         self.by_target().values().map(of).sum()
     }
 
-    /// Why it cannot be measured, if it cannot.
-    #[must_use]
-    pub fn impossible(&self) -> Option<String> {
-        let groups = self.by_target();
-        let too_many = groups.values().find(|items| items[0].kind.most.is_some_and(|most| items.len() > most))?;
-        let kind = too_many[0].kind;
-        Some(format!("not measured: a list of {} has at most {} rows", kind.name, kind.most.unwrap_or_default()))
-    }
-
     fn targets_a_kind(&self) -> usize {
         (self.targets / self.kinds.len()).max(1)
     }

@@ -76,7 +76,7 @@ const BATCHED: [Batched; 3] = [
             (user.clone(), format!("clusterId: C, poolName: gold, userName: {user}"))
         },
         list: |users| {
-            let pages = if users <= 100 { 1 } else { 2 };
+            let pages = if users < 100 { 1 } else { 2 };
             format!("  ListWorkloadQueues C\n{}", "  ListWorkloadQueueUsers gold C\n".repeat(pages))
         },
         add: |users| format!("  AddQueueUserList grant {} gold C\n", users.join(" ")),

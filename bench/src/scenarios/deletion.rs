@@ -17,7 +17,7 @@ const SURE_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
     for objects in &extent.sizes {
-        for workload in extent.workloads(*objects).iter().filter(|workload| workload.impossible().is_none()) {
+        for workload in &extent.workloads(*objects) {
             for latency in extent.latencies() {
                 let (mut pairs, mut last) = (Vec::new(), Run::default());
                 for _ in 0..extent.runs {
