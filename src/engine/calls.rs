@@ -38,9 +38,12 @@ impl Calls {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        let lane = if revokes { &self.revocations } else { &self.any };
         // Never closed: whoever waits gets a turn.
-        let _turn = lane.acquire().await;
+        let _turn = tokio::select! {
+            biased;
+            turn = self.revocations.acquire(), if revokes => turn,
+            turn = self.any.acquire() => turn,
+        };
         let patiently = async {
             let mut pause = PAUSE.0;
             loop {
@@ -85,6 +88,13 @@ mod tests {
         };
         let (_, revoked_after) = tokio::join!(others, revocation);
         assert_eq!((started.elapsed(), revoked_after), (3 * SECOND, SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn revocations_take_all_turns_that_there_are() {
+        let (calls, started) = (Calls::new(10 * SECOND), Instant::now());
+        join_all((0..AT_ONCE + FOR_REVOCATIONS).map(|_| calls.make(true, second))).await;
+        assert_eq!(started.elapsed(), SECOND);
     }
 
     #[tokio::test(start_paused = true)]

@@ -95,13 +95,13 @@ async fn serve<K: AccessKind>(
     let now = pass.engine.clock.now();
     let Unserved { principals, mut tried } = std::mem::take(&mut pass.memory().unserved);
     let places: BTreeMap<_, _> = principals.iter().zip(0..).collect();
-    let place = |principal: &Principal<K>| {
-        let is_given_up = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
-        (!is_given_up, places.get(&principal.name).copied().unwrap_or(usize::MAX))
-    };
-    remaining.make_contiguous().sort_by_cached_key(place);
-    let waiting =
-        remaining.iter().filter(|principal| principal.members.iter().any(|member| !member.entry.is_settled()));
+    for principal in &mut remaining {
+        let is_untried = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
+        principal.goes_first = is_untried;
+    }
+    let place = |principal: &Principal<K>| places.get(&principal.name).copied().unwrap_or(usize::MAX);
+    remaining.make_contiguous().sort_by_cached_key(|principal| (!principal.goes_first, place(principal)));
+    let waiting = remaining.iter().filter(|principal| principal.members.iter().any(|member| !member.entry.is_served()));
     let is_first_of_many = principals.is_empty() && waiting.count() > MANY;
     let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
@@ -171,8 +171,11 @@ async fn serve_round<K: AccessKind>(
     }
 }
 
+/// So many at most; those that go first by themselves.
 fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize) -> Vec<Principal<K>> {
-    remaining.drain(..remaining.len().min(size)).collect()
+    let first = remaining.front().is_some_and(|principal| principal.goes_first);
+    let size = remaining.iter().take(size).take_while(|principal| principal.goes_first == first).count();
+    remaining.drain(..size).collect()
 }
 
 /// How long a pass goes on writing: what was listed gets old, and who came meanwhile waits.
@@ -254,7 +257,7 @@ async fn take_in_ended<K: AccessKind>(
         |principal: &Principal<K>| principal.members.iter().any(|member| fresh.contains(&member.entry.key));
     let mut principals = gather(pass.engine, pass.group).await;
     refuse_alike(&mut principals, &pass.observation, now);
-    for principal in principals.into_iter().filter(is_affected) {
+    for mut principal in principals.into_iter().filter(is_affected) {
         let same = |other: &Principal<K>| other.name == principal.name;
         // What was written to the cloud in this pass is no longer what the list showed: it waits for the next list.
         if served.iter().any(|other| same(other) && other.written.purpose().is_some()) {
@@ -263,6 +266,7 @@ async fn take_in_ended<K: AccessKind>(
         }
         served.retain(|other| !same(other));
         remaining.retain(|other| !same(other));
+        principal.goes_first = true;
         remaining.push_front(principal);
     }
     all
@@ -293,18 +297,40 @@ async fn conclude<K: AccessKind>(
             Ok(()) = hurry.changed(), if may_hurry => return false,
             () = pass.look_at_target(accounts, named, purpose) => {}
         }
-        pass.steps(&mut written).await;
-        if pass.observation.is_known() {
-            // What was released and is gone by now is listed no longer.
-            drop(pass.brake(Vec::new(), &written).await);
+        if !tell(pass, &mut written, &hurry).await {
+            return false;
         }
-        let all: Vec<_> = (0..written.len()).collect();
-        pass.report(&mut written, &all).await;
     }
     others.append(&mut written);
     pass.count_unmanaged(&others, accounts);
     pass.wait_for(&others);
     !is_followed
+}
+
+/// Plans those that were written to again, and reports on them. Whoever is in a hurry does not wait for all of thousands: the
+/// next pass reports on the others. Returns whether all was done.
+async fn tell<K: AccessKind>(pass: &Pass<'_, K>, written: &mut [Principal<K>], hurry: &signal::Receiver<()>) -> bool {
+    let mut rounds = written.chunks_mut(ROUND);
+    while let Some(round) = rounds.next() {
+        pass.steps(round).await;
+        if pass.observation.is_known() {
+            // What was released and is gone by now is listed no longer.
+            drop(pass.brake(Vec::new(), round).await);
+        }
+        let all: Vec<_> = (0..round.len()).collect();
+        pass.report(round, &all).await;
+        if rounds.len() > 0 && hurry.has_changed().unwrap_or_default() {
+            let (left, now) = (rounds.flatten(), pass.engine.clock.now());
+            let mut memory = pass.memory();
+            let Unserved { principals, tried } = &mut memory.unserved;
+            for principal in left {
+                tried.extend(principal.given_up(now).map(|member| member.entry.uid.clone()));
+                principals.push(principal.name.clone());
+            }
+            return false;
+        }
+    }
+    true
 }
 
 /// Reads what an object that cannot be decoded says about itself, and moves it to the target that it names.

@@ -230,6 +230,8 @@ impl<K: AccessKind> Member<K> {
 pub(crate) struct Principal<K: AccessKind> {
     pub(crate) name: String,
     pub(crate) members: Vec<Member<K>>,
+    /// It is served before the others, and does not wait for their Kubernetes steps.
+    pub(crate) goes_first: bool,
     /// What came of it in this pass to write to the cloud.
     pub(crate) written: Written,
 }
@@ -290,7 +292,8 @@ fn by_principal<K: AccessKind>(
         let claims = by_name.entry(member.located.principal.clone()).or_insert_with(|| Vec::with_capacity(1));
         claims.push(member);
     }
-    let principals = by_name.into_iter().map(|(name, members)| Principal { name, members, written: Written::Nothing });
+    let principal = |(name, members)| Principal { name, members, goes_first: false, written: Written::Nothing };
+    let principals = by_name.into_iter().map(principal);
     let is_new = |member: &Member<K>| member.entry.status().observed_generation.unwrap_or(-1) < 0;
     let rank = |principal: &Principal<K>| {
         let namespace = principal.members.first().map(|member| member.entry.key.namespace.clone());

@@ -14,7 +14,7 @@ use kube::Client;
 use kube::client::Body as ClientBody;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::object_path::Path;
 
@@ -37,6 +37,8 @@ struct Inner {
     unreadable: Vec<String>,
     /// Objects whose patches are refused, as by an admission policy.
     refusing: Vec<String>,
+    /// How long the operator's patches take.
+    patch_time: Duration,
     /// Resources that the operator may not list.
     unlistable: Vec<String>,
     /// There are no CustomResourceDefinitions.
@@ -125,6 +127,11 @@ impl ObjectStore {
         self.inner.lock().unwrap().refusing = names;
     }
 
+    /// The operator's patches take so long.
+    pub fn set_patch_time(&self, time: Duration) {
+        self.inner.lock().unwrap().patch_time = time;
+    }
+
     /// Deletes all that is in a namespace, as Kubernetes does when the namespace is deleted.
     pub fn delete_namespace(&self, namespace: &str) {
         let mut inner = self.inner.lock().unwrap();
@@ -170,6 +177,10 @@ impl ObjectStore {
         }
         if who == "operator" && self.inner.lock().unwrap().refusing.contains(&path.written()) {
             return refuse(StatusCode::FORBIDDEN, "a policy forbids it");
+        }
+        if who == "operator" && head.method == Method::PATCH {
+            let time = self.inner.lock().unwrap().patch_time;
+            sleep(time).await;
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let answer = match head.method {

@@ -265,3 +265,21 @@ fn an_operator_that_starts_lists_each_target_once_however_many_objects_it_has() 
         assert_eq!((stage.lists(now), stage.writes(now)), (10, Vec::new()));
     });
 }
+
+#[test]
+fn a_deletion_does_not_wait_until_thousands_that_were_deleted_before_are_let_go() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        stage.play(&(grant("etl", "alice") + &grants("etl", 0..1000) + "wait 60s")).await;
+        assert_eq!(stage.ready().await, 1001);
+        let mut script = "patches take 1s\n".to_owned();
+        (0..1000).for_each(|user| writeln!(script, "delete QueueGrant u{user:04}").unwrap());
+        stage.play(&(script + "wait 5s")).await;
+        let now = stage.now();
+        // A round of patches of 32 at once takes ten seconds, and all of them take thirty.
+        stage.play("delete QueueGrant alice\nwait 12s").await;
+        assert_eq!(stage.before_the_revocation(now, "etl"), 0);
+        stage.play("wait 60s\nexpect alice gone").await;
+        assert_eq!(stage.ready().await, 0);
+    });
+}

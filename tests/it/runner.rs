@@ -244,7 +244,7 @@ impl Runner {
                 Ok(())
             }
             ["expect", ..] => self.expect(step).await,
-            ["hold" | "release" | "objects" | "with" | "without", ..] => self.store_step(step),
+            ["hold" | "release" | "objects" | "patches" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),
         }
     }
@@ -269,6 +269,7 @@ impl Runner {
             ["objects", "cannot", "be", "read", names @ ..] => store.set_unreadable(keys(names)?),
             ["objects", "can", "be", "read"] => store.set_unreadable(Vec::new()),
             ["objects", "refuse", "patches", names @ ..] => store.set_refusing(keys(names)?),
+            ["patches", "take", time] => store.set_patch_time(parse_duration(time).ok_or("no duration")?),
             ["with", "crds"] => store.set_crds(true),
             ["without", "crds"] => store.set_crds(false),
             ["with", "lists"] => store.set_unlistable(Vec::new()),

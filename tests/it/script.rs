@@ -40,6 +40,7 @@
 //! | `ask for looks at KIND NAME` | from here on somebody asks for a look at the object by its annotation, ten times a second |
 //! | `hold watches`, `release watches` | watches are told nothing, or all that they missed (pure world only) |
 //! | `objects cannot be read NAME…`, `objects can be read` | GETs of the operator fail, or no longer (pure world only) |
+//! | `patches take DURATION` | each patch of the operator does (pure world only) |
 //! | `objects refuse patches NAME…` | the operator's patches are refused, as by a policy (pure world only) |
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
 //! | `without lists of RESOURCE…`, `with lists` | the operator may not list these, or may again (pure world only) |
