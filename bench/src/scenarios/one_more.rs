@@ -61,8 +61,12 @@ async fn measure(bench: &Bench, workload: &Workload, latency: Duration, beside: 
         for item in &failing {
             bench.simulator.make(&format!("iam/unknown-users/{}", item.principal)).await?;
         }
+        let writes = stage.view.writes();
         stage.space.create_all(&failing).await?;
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        // Finalizer, record, and that it was refused.
+        while stage.view.writes() < writes + 3 * FAILING {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
     let mut times = Vec::with_capacity(SAMPLES);
     for number in workload.objects..workload.objects + SAMPLES {
