@@ -106,7 +106,9 @@ async fn serve<K: AccessKind>(
     let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
     let is_cut = !remaining.is_empty();
-    if is_cut {
+    // The first few of many are worth a list of their own, which is short.
+    let is_followed = is_hurried || pass.is_hurried() || is_cut && !is_first_of_many;
+    if is_cut || is_followed {
         let given_up = served.iter().flat_map(|principal| principal.given_up(now));
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
         let written = served.iter().filter(|principal| principal.written.purpose().is_some());
@@ -114,8 +116,6 @@ async fn serve<K: AccessKind>(
         pass.memory().unserved = Unserved { principals, tried };
     }
     served.extend(remaining);
-    // The first few of many are worth a list of their own, which is short.
-    let is_followed = is_hurried || is_cut && !is_first_of_many;
     let is_concluded = conclude(pass, served, accounts, is_followed).await;
     if is_cut {
         // It goes on at once, and waits for nothing.
