@@ -19,10 +19,7 @@ struct Options {
     /// Where operator and simulator were built.
     #[arg(long)]
     programs: PathBuf,
-    /// Where results of all runs are kept.
-    #[arg(long)]
-    results: PathBuf,
-    /// Where the page and what people say about it are.
+    /// Where the page is, with the results of all runs and what people say about them.
     #[arg(long)]
     docs: PathBuf,
     /// What was built.
@@ -52,7 +49,8 @@ async fn main() -> bench::Result<()> {
     let sizes = if options.objects.is_empty() { default.to_vec() } else { options.objects.clone() };
     let extent = Extent { sizes, targets: options.targets, quick: options.quick, runs: options.runs.max(1) };
     let circumstances = Circumstances::now(&options.commit)?;
-    let mut results = Results::read(&options.results)?;
+    let kept = options.docs.join("benchmarks.json");
+    let mut results = Results::read(&kept)?;
     let bench = Bench::start(&options.environment, &options.programs).await?;
     println!("| case | measure | figure | bound | |\n| --- | --- | --- | --- | --- |");
     for scenario in SCENARIOS {
@@ -64,7 +62,7 @@ async fn main() -> bench::Result<()> {
                 print!("{}", line(&case, row));
             }
             results.put(scenario.name, &case, &circumstances, rows);
-            results.write(&options.results)?;
+            results.write(&kept)?;
             let findings = fs::read_to_string(options.docs.join("benchmarks-findings.md")).unwrap_or_default();
             Ok(fs::write(options.docs.join("benchmarks.md"), render(&results, &findings))?)
         };

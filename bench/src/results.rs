@@ -114,7 +114,7 @@ impl Results {
 
     /// Keeps them for later runs.
     pub fn write(&self, path: &Path) -> Result<()> {
-        Ok(fs::write(path, serde_json::to_vec_pretty(self)?)?)
+        Ok(fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
     }
 
     /// Puts a case in the place of what was measured before.

@@ -28,7 +28,6 @@ pub(crate) fn bench(places: &Places, arguments: &[String]) -> Result<()> {
     let programs = places.target.join("release");
     let mut bench = Command::new(programs.join("bench"));
     bench.arg("--environment").arg(&workbench.directory).arg("--programs").arg(&programs);
-    bench.arg("--results").arg(places.target.join("benchmarks.json"));
     bench.arg("--docs").arg(places.workspace.join("docs"));
     bench.args(["--commit", &commit(places)?]).args(arguments).env("NO_PROXY", places::no_proxy());
     // A daemon, so that with it goes what it has started, however this ends.
