@@ -2,6 +2,8 @@
 //! is sent.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
@@ -10,6 +12,7 @@ use tracing::{info, warn};
 use super::entry::ObjectKey;
 use super::gather::{Member, Principal, Written};
 use super::kind::{AccessKind, Change};
+use super::memory::Failure;
 use super::objects::ObjectError;
 use super::parts::Part;
 use super::pass::Pass;
@@ -22,6 +25,9 @@ use crate::plan::{Access, ClaimState, Standing};
 
 /// Reads of claims in flight at once in one pass.
 const CONCURRENT_READS: usize = 32;
+
+/// For so long what was refused is left to passes that have nothing else to write.
+const LONGEST_GIVING_WAY: Duration = Duration::from_secs(30);
 
 /// One change that is to be written now.
 pub(crate) struct Write<D> {
@@ -49,7 +55,8 @@ impl<K: AccessKind> Pass<'_, K> {
         for at in self.fence(principals, open).await {
             writes.extend(self.write_for(at, &principals[at]));
         }
-        let mut writes = self.brake(writes, principals).await;
+        let writes = self.brake(writes, principals).await;
+        let mut writes = self.without_retries(writes);
         // Who failed before and may be the reason goes last: a batch ends after some refusals in a row.
         writes.sort_by_cached_key(|write| {
             let memory = self.memory();
@@ -66,6 +73,26 @@ impl<K: AccessKind> Pass<'_, K> {
                 self.write(&account, writes, principals).await;
             }
         }
+    }
+
+    /// What was refused before, and is to be granted all the same, gives way to what is new, but not for long: who waits for
+    /// that does not wait for what may well be refused again.
+    fn without_retries(&self, mut writes: Vec<Write<K::Details>>) -> Vec<Write<K::Details>> {
+        let (memory, now) = (self.memory(), Instant::now());
+        let failure =
+            |write: &Write<K::Details>| memory.standing_failure(&write.change.principal, &write.part).cloned();
+        if self.is_hurried() || writes.iter().any(|write| failure(write).is_none()) {
+            self.has_news.store(true, Relaxed);
+        }
+        if self.has_news.load(Relaxed) {
+            writes.retain(|write| {
+                let gives_way = |failure: Failure| failure.gives_way() && now < failure.until + LONGEST_GIVING_WAY;
+                let is_left = failure(write).is_some_and(gives_way);
+                self.look.at(is_left.then_some(now));
+                !is_left
+            });
+        }
+        writes
     }
 
     /// What to write for a principal now, if anything.

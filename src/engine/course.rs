@@ -94,7 +94,8 @@ async fn serve<K: AccessKind>(
 ) -> bool {
     let now = pass.engine.clock.now();
     let Unserved { principals, mut tried } = std::mem::take(&mut pass.memory().unserved);
-    let places: BTreeMap<_, _> = principals.iter().zip(0..).collect();
+    // The first place of each.
+    let places: BTreeMap<_, _> = principals.iter().enumerate().rev().map(|(at, name)| (name, at)).collect();
     for principal in &mut remaining {
         let is_untried = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
         principal.goes_first = is_untried;
@@ -131,7 +132,7 @@ async fn rounds<K: AccessKind>(
     remaining: &mut VecDeque<Principal<K>>,
     mut time: WritingTime,
 ) -> (Vec<Principal<K>>, bool) {
-    let mut served = Vec::new();
+    let (mut served, mut was_first) = (Vec::new(), false);
     let mut ended = Ended::among(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
         // What was not listed does not get old.
@@ -140,8 +141,10 @@ async fn rounds<K: AccessKind>(
             break;
         }
         let (size, ahead) = if time.is_first_of_many && served.is_empty() { (FIRST_ROUND, 0) } else { (ROUND, ROUND) };
-        let mut round = next_round(remaining, size);
-        let mut following = next_round(remaining, ahead);
+        let mut round = next_round(remaining, size, was_first);
+        let mut following = next_round(remaining, ahead, true);
+        // However many end one after the other, every second round is for all.
+        was_first = !was_first && round.iter().any(|principal| principal.goes_first);
         time.spent += serve_round(pass, &mut round, &mut following).await;
         let (missed, done): (Vec<_>, Vec<_>) =
             round.into_iter().partition(|principal| matches!(principal.written, Written::TurnMissed));
@@ -171,10 +174,15 @@ async fn serve_round<K: AccessKind>(
     }
 }
 
-/// So many at most; those that go first by themselves.
-fn next_round<K: AccessKind>(remaining: &mut VecDeque<Principal<K>>, size: usize) -> Vec<Principal<K>> {
+/// So many at most; those that go first by themselves, unless the others have to get a turn.
+fn next_round<K: AccessKind>(
+    remaining: &mut VecDeque<Principal<K>>,
+    size: usize,
+    with_others: bool,
+) -> Vec<Principal<K>> {
     let first = remaining.front().is_some_and(|principal| principal.goes_first);
-    let size = remaining.iter().take(size).take_while(|principal| principal.goes_first == first).count();
+    let alone = |principal: &&Principal<K>| with_others || principal.goes_first == first;
+    let size = remaining.iter().take(size).take_while(alone).count();
     remaining.drain(..size).collect()
 }
 
@@ -323,10 +331,12 @@ async fn tell<K: AccessKind>(pass: &Pass<'_, K>, written: &mut [Principal<K>], h
             let (left, now) = (rounds.flatten(), pass.engine.clock.now());
             let mut memory = pass.memory();
             let Unserved { principals, tried } = &mut memory.unserved;
+            let mut names = Vec::new();
             for principal in left {
                 tried.extend(principal.given_up(now).map(|member| member.entry.uid.clone()));
-                principals.push(principal.name.clone());
+                names.push(principal.name.clone());
             }
+            principals.splice(..0, names);
             return false;
         }
     }

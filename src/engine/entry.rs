@@ -290,16 +290,15 @@ impl<O: AccessObject> Entry<O> {
         ready.is_some_and(|ready| ready.status == ConditionStatus::True && ready.observed_generation == self.generation)
     }
 
-    /// The cloud refused what it asks for when that was last tried.
-    fn is_refused(&self) -> bool {
-        let ready = self.status().condition(ConditionType::Ready);
-        let told = ready.filter(|ready| ready.observed_generation == self.generation);
-        told.and_then(|ready| Outcome::from_reason(&ready.reason)).is_some_and(Outcome::is_refusal)
-    }
-
-    /// What it asks for was done or refused, and nobody asks for more since.
+    /// What it asks for was done or refused, or waits for somebody to change something; and nobody asks for more since.
     pub(crate) fn is_served(&self) -> bool {
-        (self.is_settled() || self.is_refused()) && !self.is_requested()
+        let status = self.status();
+        let told = status.condition(ConditionType::Ready).filter(|ready| ready.observed_generation == self.generation);
+        let outcome = told.and_then(|ready| Outcome::from_reason(&ready.reason));
+        // To take away what was refused is as urgent as ever.
+        let is_to_gain = || status.owned.iter().any(|string| !status.observed.contains(string));
+        let is_served = |outcome: Outcome| outcome.waits_for_somebody() || outcome.is_refusal() && is_to_gain();
+        (self.is_settled() || outcome.is_some_and(is_served)) && !self.is_requested()
     }
 
     /// How urgent it is to look at its target for it.

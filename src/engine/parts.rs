@@ -1,7 +1,5 @@
 //! Which account writes which part of a change: nobody is granted or denied anything with a key that is not theirs to use.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::entry::ObjectKey;
@@ -11,11 +9,7 @@ use super::kind::AccessKind;
 use super::memory::Failure;
 use super::pass::Pass;
 use super::steps::Planned;
-use crate::clouds::Urgency;
 use crate::plan::{Access, Change, ClaimState, Standing};
-
-/// For so long what was refused is left to a pass that is for nothing else.
-const LONGEST_GIVING_WAY: Duration = Duration::from_secs(30);
 
 /// What one account writes of a change.
 #[derive(Debug, Clone)]
@@ -82,12 +76,7 @@ impl<K: AccessKind> Pass<'_, K> {
     /// Until when a part is not tried again.
     fn rests(&self, principal: &Principal<K>, part: &Part) -> Option<Instant> {
         let (memory, now) = (self.memory(), Instant::now());
-        let failed = memory.standing_failure(&principal.name, part).map(|failure| {
-            let gives_way = failure.until <= now && self.urgency < Urgency::Look && failure.gives_way();
-            // To the next pass.
-            self.look.at(gives_way.then_some(now));
-            failure.until + if gives_way { LONGEST_GIVING_WAY } else { Duration::ZERO }
-        });
+        let failed = memory.standing_failure(&principal.name, part).map(|failure| failure.until);
         let settles =
             || memory.landing.settles(&principal.name, &part.change.removed(), now).filter(|_| part.is_removal());
         failed.or_else(settles).filter(|until| *until > now)

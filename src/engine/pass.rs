@@ -2,6 +2,7 @@
 //! last write, then the served principals are planned and reported again.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     pub(crate) observation: Observation<K>,
     /// How urgent it is.
     pub(crate) urgency: Urgency,
+    /// There is something to write that was not tried before, in this pass or waiting for the next.
+    pub(crate) has_news: AtomicBool,
     /// Every principal of the pass.
     pub(crate) names: BTreeSet<String>,
     pub(super) memory: Arc<Mutex<TargetMemory>>,
@@ -80,6 +83,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
             target,
             observation: Observation::nothing(),
             urgency: Urgency::Look,
+            has_news: AtomicBool::new(false),
             names: principals.iter().map(|principal| principal.name.clone()).collect(),
             memory: engine.memory_of(group),
             sure: Instant::now() >= engine.sure_from,

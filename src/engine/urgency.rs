@@ -69,8 +69,7 @@ impl<K: AccessKind> Pass<'_, K> {
             return Purpose::new(Urgency::Revocation, namespace.as_str(), target);
         }
         let is_retry = self.memory().standing_failure(&principal.name, part).is_some_and(Failure::gives_way);
-        // One that a pass for more has left undone for long is no less urgent than that.
-        let urgency = if is_retry { self.urgency.max(Urgency::Change) } else { Urgency::Change };
+        let urgency = if is_retry { Urgency::Look } else { Urgency::Change };
         let purpose = Purpose::new(urgency, namespace.as_str(), target);
         Purpose { recall: Recall::by(&self.hurry), ..purpose }
     }

@@ -163,6 +163,12 @@ impl Outcome {
         matches!(self, Self::Rejected | Self::PrincipalNotFound)
     }
 
+    /// It stays so until somebody changes an object, or a Secret.
+    #[must_use]
+    pub fn waits_for_somebody(self) -> bool {
+        matches!(self, Self::Suspended | Self::Conflict | Self::NotAllowed | Self::InvalidSpec)
+    }
+
     /// The outcome with that name.
     #[must_use]
     pub fn from_reason(reason: &str) -> Option<Self> {

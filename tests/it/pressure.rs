@@ -227,26 +227,32 @@ fn grants_do_not_starve_behind_revocations_that_fail_slowly() {
 
 #[test]
 fn a_new_grant_does_not_wait_for_those_that_were_refused_and_are_tried_again() {
-    in_virtual_time(async {
-        let mut stage = Stage::begin().await;
-        let mut script = String::new();
-        (0..100).for_each(|user| writeln!(script, "cloud unknown user u{user:04}").unwrap());
-        stage.play(&(script + &grants("etl", 0..100) + "wait 30s")).await;
-        stage
-            .play(r#"cloud fault {"operation": "AuthorizeQueueUser", "times": null, "action": {"delay_ms": 1000}}"#)
-            .await;
-        let now = stage.now();
-        while stage.writes(now).len() < 5 {
-            stage.play("wait 100ms").await;
-        }
-        let now = stage.now();
-        stage.play(&(grant("etl", "alice") + "wait 4s")).await;
-        assert_eq!(stage.ready().await, 1, "{:?}", stage.writes(now));
-        let (before, after) = (stage.writes(now), stage.now());
-        stage.play("wait 3m").await;
-        let again = stage.writes(after).len();
-        assert!(before.len() <= 17 && again >= 100, "{before:?} before, of which 16 were under way, {again} after");
-    });
+    for beside_suspended in [false, true] {
+        in_virtual_time(async {
+            let mut stage = Stage::begin().await;
+            let mut script = String::new();
+            if beside_suspended {
+                script += &grant("etl", "carol").replace("{queueName", "{suspend: true, queueName");
+            }
+            (0..100).for_each(|user| writeln!(script, "cloud unknown user u{user:04}").unwrap());
+            stage.play(&(script + &grants("etl", 0..100) + "wait 30s")).await;
+            stage
+                .play(r#"cloud fault {"operation": "AuthorizeQueueUser", "times": null, "action": {"delay_ms": 1000}}"#)
+                .await;
+            let now = stage.now();
+            while stage.writes(now).len() < 5 {
+                stage.play("wait 100ms").await;
+            }
+            let now = stage.now();
+            stage.play(&(grant("etl", "alice") + "wait 4s")).await;
+            assert_eq!(stage.ready().await, 1, "{:?}", stage.writes(now));
+            let (writes, after) = (stage.writes(now), stage.now());
+            let before = writes.iter().position(|call| call.contains("alice")).unwrap();
+            stage.play("wait 3m").await;
+            let again = stage.writes(after).len();
+            assert!(before <= 16 && again >= 100, "{before} under way before, {again} after; {writes:?}");
+        });
+    }
 }
 
 #[test]
