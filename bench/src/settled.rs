@@ -13,6 +13,8 @@ use crate::workload::{Item, Workload};
 
 /// How long no call comes once all is done.
 const QUIET: Duration = Duration::from_secs(2);
+/// How often a write is tried again.
+const MOST_TRIES: u32 = 10;
 /// How long anything may take before it counts as broken.
 const LIMIT: Duration = Duration::from_mins(20);
 
@@ -33,12 +35,29 @@ impl Stage<'_> {
         for (target, users) in lists {
             self.bench.simulator.admin("PATCH", &format!("targets/{target}/users"), Some(json!(users))).await?;
         }
-        at_once(others, async |item| {
-            let object = self.space.create_with(item, &[FINALIZER]).await?;
-            self.space.set_status(item, &object, &status_of(item, &templates)?).await.map(drop)
-        })
-        .await?;
+        at_once(others, async |item| self.settle_one(item, &status_of(item, &templates)?).await).await?;
         self.view.all_ready(items.len(), LIMIT).await.map(drop)
+    }
+
+    /// Again where the API server is too busy, as it is with a hundred thousand objects.
+    async fn settle_one(&self, item: &Item, status: &Value) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            // What failed may have been done.
+            let there = if tries == 0 { None } else { self.space.get(item).await.ok() };
+            let settled = async {
+                let object = match there {
+                    Some(object) => object,
+                    None => self.space.create_with(item, &[FINALIZER]).await?,
+                };
+                self.space.set_status(item, &object, status).await.map(drop)
+            };
+            match settled.await {
+                Err(_) if tries < MOST_TRIES => tries += 1,
+                settled => return settled,
+            }
+            tokio::time::sleep(QUIET).await;
+        }
     }
 
     /// Has an operator settle these.
