@@ -268,9 +268,8 @@ impl<K: AccessKind> Pass<'_, K> {
         self.look.at(memory.landing.next_overdue(now));
         self.look.at(memory.landing.next_believed(self.engine.settings.stalled_after, now));
         self.look.at(memory.next_retry(now));
-        if waits_for_predecessor && self.engine.sure_from > now {
-            self.look.at(Some(self.engine.sure_from));
-        }
+        // Also if that has come since the pass began.
+        self.look.at(waits_for_predecessor.then_some(self.engine.sure_from));
     }
 }
 
