@@ -13,7 +13,7 @@ pub enum Urgency {
     Revocation,
     /// Access is to be granted, or changed.
     Change,
-    /// Nothing is known to be left to do: a periodic list.
+    /// Nothing is known to be left to do: a periodic list; or it was refused before.
     Look,
 }
 
