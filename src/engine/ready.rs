@@ -12,7 +12,7 @@ use crate::clouds::Urgency;
 const PASSES_PER_LANE: usize = 16;
 
 /// Passes of large targets are fewer, because each keeps its objects in memory: no further one starts while those that run
-/// have so many objects, unless they are very few, which would leave calls unused. Looks write nothing, and keep less.
+/// have so many objects, unless they are very few, which would leave calls unused. Looks write little, and keep less.
 const OBJECTS_PER_LANE: usize = 500;
 const LOOKED_AT_PER_LANE: usize = 4 * OBJECTS_PER_LANE;
 const FEWEST_PASSES: usize = 6;
