@@ -81,7 +81,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let (memory, now) = (self.memory(), Instant::now());
         let failure =
             |write: &Write<K::Details>| memory.standing_failure(&write.change.principal, &write.part).cloned();
-        if self.is_hurried() || writes.iter().any(|write| failure(write).is_none()) {
+        if writes.iter().any(|write| failure(write).is_none()) {
             self.has_news.store(true, Relaxed);
         }
         if self.has_news.load(Relaxed) {

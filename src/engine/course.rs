@@ -132,7 +132,7 @@ async fn rounds<K: AccessKind>(
     remaining: &mut VecDeque<Principal<K>>,
     mut time: WritingTime,
 ) -> (Vec<Principal<K>>, bool) {
-    let (mut served, mut was_first) = (Vec::new(), false);
+    let mut served = Vec::new();
     let mut ended = Ended::among(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
         // What was not listed does not get old.
@@ -141,10 +141,8 @@ async fn rounds<K: AccessKind>(
             break;
         }
         let (size, ahead) = if time.is_first_of_many && served.is_empty() { (FIRST_ROUND, 0) } else { (ROUND, ROUND) };
-        let mut round = next_round(remaining, size, was_first);
+        let mut round = next_round(remaining, size, false);
         let mut following = next_round(remaining, ahead, true);
-        // However many end one after the other, every second round is for all.
-        was_first = !was_first && round.iter().any(|principal| principal.goes_first);
         time.spent += serve_round(pass, &mut round, &mut following).await;
         let (missed, done): (Vec<_>, Vec<_>) =
             round.into_iter().partition(|principal| matches!(principal.written, Written::TurnMissed));

@@ -200,6 +200,8 @@ fn a_pass_that_was_cut_short_is_followed_by_one_that_goes_on_there() {
         let writes = stage.writes(start);
         assert_eq!(writes.iter().collect::<BTreeSet<_>>().len(), writes.len(), "nobody is written twice");
         assert_eq!(stage.ready().await, 800, "in {} writes", writes.len());
+        let lists = stage.lists(start);
+        assert!(lists < 150, "{lists} pages: two passes that follow each other read the list once between them");
     });
 }
 
@@ -222,6 +224,22 @@ fn grants_do_not_starve_behind_revocations_that_fail_slowly() {
         stage.play(&(script + "wait 300s")).await;
         let granted = stage.writes(start).iter().filter(|call| call.contains("grant u0")).count();
         assert!(granted >= 100, "{granted} are granted");
+    });
+}
+
+#[test]
+fn grants_do_not_starve_behind_deletions_that_come_one_by_one() {
+    in_virtual_time(async {
+        let mut stage = Stage::begin().await;
+        stage.play(&(grants("etl", 0..100) + "wait 30s")).await;
+        let start = stage.now();
+        stage.play(&("patches take 1s\n".to_owned() + &grants("etl", 500..600))).await;
+        for user in 0..100 {
+            stage.play(&format!("delete QueueGrant u{user:04}\nwait 300ms")).await;
+        }
+        let writes = stage.writes(start);
+        let count = |what: &str| writes.iter().filter(|call| call.contains(what)).count();
+        assert!(count("grant u05") == 100 && count("revoke u00") >= 80, "{writes:?}");
     });
 }
 
