@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use crate::api::{self, CloudAccount, ClusterCloudAccount};
@@ -25,9 +25,10 @@ use crate::clouds::{Environment, HttpTransport, Keyring, Observer, Transport, Tr
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::Clouds;
+use crate::lease::{self, Election, LeaderOnly, Leadership, Lost};
 use crate::metrics::Metrics;
 use crate::server::Server;
-use crate::{every_kind, telemetry};
+use crate::{api_server, every_kind, telemetry};
 
 /// How long events may still be published after the work has ended.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
@@ -77,6 +78,9 @@ pub enum StartError {
         /// Why they cannot be.
         source: io::Error,
     },
+    /// Another replica may be acting.
+    #[error("this replica does not lead any more, and ends; started anew it waits for its turn")]
+    Lost(#[source] Lost),
     /// The runtime or its signal handlers could not be set up.
     #[error("the process could not be set up")]
     Process(#[source] io::Error),
@@ -88,9 +92,12 @@ pub fn main(command: Command) -> ExitCode {
     telemetry::init(command.run.log_format);
     let done = match command.action {
         Some(Action::Crds { output_dir }) => write_crds(output_dir.as_deref()).map_err(StartError::Write),
-        None => tokio::runtime::Runtime::new()
-            .map_err(StartError::Process)
-            .and_then(|runtime| runtime.block_on(operate(&command.run))),
+        None => tokio::runtime::Runtime::new().map_err(StartError::Process).and_then(|runtime| {
+            let ended = runtime.block_on(operate(&command.run));
+            // Whatever is still under way ends with the process, at once.
+            runtime.shutdown_background();
+            ended
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,12 +142,11 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     // Fails only when a provider is installed already, which is then the one that is used.
     drop(rustls::crypto::ring::default_provider().install_default());
     let network = network(options)?;
-    let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
-    // The engine has its own retries; the client's would hold up a pass for minutes.
-    config.default_retry = false;
+    let config = Config::infer().await.map_err(StartError::NoCluster)?;
     let own_namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).map_err(StartError::Client)?;
-    let transport = HttpTransport::new(&network).map_err(StartError::Transport)?;
+    let (election, leadership) = election(options, &config, &own_namespace)?;
+    let client = api_server::connect(&config, options.watch_timeout, &leadership).map_err(StartError::Client)?;
+    let transport = Arc::new(HttpTransport::new(&network).map_err(StartError::Transport)?);
     let metrics = Metrics::default();
     let address = options.metrics_address;
     let server = Server::bind(address, metrics.clone()).await;
@@ -152,10 +158,11 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         client,
         settings: settings(options, own_namespace),
         clock: Clock::system(),
-        transport: Arc::new(transport),
+        transport: Arc::new(LeaderOnly::new(transport, leadership.clone())),
         allowed: network.allowed,
         environment: Environment::of_process(),
-        metrics,
+        metrics: metrics.clone(),
+        leadership,
     };
     info!(version = env!("CARGO_PKG_VERSION"), "cloud-access-operator starts");
     info!(address = %server.address(), "metrics are served");
@@ -167,9 +174,51 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
         info!("cloud-access-operator stops");
         stop.send_replace(true);
     };
+    let (done, all_done) = watch::channel(false);
+    // Beside the watches, which may take their time with a long list.
+    let mut standing = JoinSet::new();
+    standing.spawn(stand(election, metrics, all_done));
     // Metrics are served until the last pass is done.
-    select(pin!(join(operator.run(stopped), order)), pin!(server.run())).await;
+    let work = select(Box::pin(join(operator.run(stopped), order)), Box::pin(server.run()));
+    tokio::select! {
+        // Nothing is finished then: another replica may be at it.
+        Some(Ok(lost)) = standing.join_next() => return lost.map_err(StartError::Lost),
+        _ = work => {}
+    }
+    done.send_replace(true);
+    standing.join_all().await;
     Ok(())
+}
+
+/// Stands for election until all is done, and gives the Lease back then.
+async fn stand(mut election: Election, metrics: Metrics, mut done: watch::Receiver<bool>) -> Result<(), Lost> {
+    let lost = tokio::select! {
+        lost = async {
+            let began = election.campaign().await;
+            metrics.set_leader(true);
+            election.hold(began).await
+        } => Some(lost),
+        _ = done.wait_for(|done| *done) => None,
+    };
+    metrics.set_leader(false);
+    if let Some(lost) = lost {
+        return Err(lost);
+    }
+    election.release().await;
+    Ok(())
+}
+
+/// Who stands for election, with connections of its own: nothing that the others do holds up a renewal.
+fn election(options: &RunOptions, config: &Config, own_namespace: &str) -> Result<(Election, Leadership), StartError> {
+    let client = api_server::bare(config, options.lease_duration).map_err(StartError::Client)?;
+    let settings = lease::Settings {
+        namespace: own_namespace.to_owned(),
+        name: options.lease_name.clone(),
+        // A container that is started anew is another process in the same pod.
+        identity: format!("{}_{:016x}", options.pod_name, rand::random::<u64>()),
+        duration: options.lease_duration,
+    };
+    Ok(Election::new(client, settings, Clock::system()))
 }
 
 /// How the clouds are reached, from the flags and the environment.
@@ -196,11 +245,13 @@ fn settings(options: &RunOptions, own_namespace: String) -> Settings {
         stalled_after: options.stalled_after,
         debounce: options.debounce,
         secret_interval: options.secret_interval,
+        watch_timeout: options.watch_timeout,
+        resync_interval: options.resync_interval,
         call_timeout: Duration::from_secs(30),
         pass_timeout: Duration::from_mins(10),
         retry_after_refusal: Duration::from_secs(10),
         concurrent_passes: 256,
-        grace: Duration::from_secs(25),
+        grace: Duration::from_secs(20),
         random: rand::random::<f64>,
     }
 }
@@ -221,6 +272,8 @@ pub struct Operator {
     pub environment: Environment,
     /// What it counts.
     pub metrics: Metrics,
+    /// Until when it may act.
+    pub leadership: Leadership,
 }
 
 impl Operator {
@@ -250,8 +303,17 @@ impl Operator {
         let (transport, allowed, environment) = (self.transport, self.allowed, self.environment);
         let clouds = Clouds { allowed, keyring, transport, clock: self.clock.clone(), environment };
         let resolve = Arc::new(move |spec: &_, secret: Option<&_>| clouds.resolve(spec, secret));
-        let context = Context::new(self.client, self.settings, self.clock, resolve, events, self.metrics, stop);
-        (context, publisher)
+        let outside = engine::Outside {
+            client: self.client,
+            settings: self.settings,
+            clock: self.clock,
+            resolve,
+            events,
+            metrics: self.metrics,
+            leadership: self.leadership,
+            stop,
+        };
+        (Context::new(outside), publisher)
     }
 }
 

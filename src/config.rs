@@ -73,6 +73,26 @@ pub struct RunOptions {
     #[arg(long, env = "SECRET_INTERVAL", default_value = "45s", value_parser = duration)]
     pub secret_interval: Duration,
 
+    /// How long a watch of the API server lasts before it is opened anew; one that says nothing is given up ten seconds later.
+    #[arg(long, env = "WATCH_TIMEOUT", default_value = "60s", value_parser = duration)]
+    pub watch_timeout: Duration,
+
+    /// How often everything is listed anew, for changes that a watch may have lost.
+    #[arg(long, env = "RESYNC_INTERVAL", default_value = "15m", value_parser = duration)]
+    pub resync_interval: Duration,
+
+    /// What the Lease is called by which replicas elect one that acts; it is in the operator's own namespace.
+    #[arg(long, env = "LEASE_NAME", default_value = "cloud-access-operator")]
+    pub lease_name: String,
+
+    /// How long the others wait for the replica that acts, after it was last heard of, before one takes over.
+    #[arg(long, env = "LEASE_DURATION", default_value = "12s", value_parser = lease_duration)]
+    pub lease_duration: Duration,
+
+    /// What this replica is called in the Lease.
+    #[arg(long, env = "POD_NAME", default_value = "cloud-access-operator")]
+    pub pod_name: String,
+
     /// Where metrics are served, at `/metrics`. Port 0 is any that is free; the log says which.
     #[arg(long, env = "METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
     pub metrics_address: SocketAddr,
@@ -94,6 +114,12 @@ pub enum LogFormat {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| "write a whole number above zero and ms, s, m or h, such as 90s".to_owned())
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    let reasonable = Duration::from_secs(3)..=Duration::from_mins(10);
+    if reasonable.contains(&duration) { Ok(duration) } else { Err("write at least 3s, and at most 10m".to_owned()) }
 }
 
 #[cfg(test)]

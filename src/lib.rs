@@ -7,6 +7,8 @@
 //! | [`clouds`] | HTTP clients of the clouds; they know nothing of Kubernetes |
 //! | [`engine`] | watches, passes, patches; it knows no kind and no vendor |
 //! | [`kinds`] | one file per kind of access |
+//! | [`lease`] | leader election: until when this process may act |
+//! | [`api_server`] | the client for the API server |
 //! | [`app`] | puts everything together |
 //! | [`metrics`], [`server`] | what is counted, and who serves it to Prometheus |
 //! | [`config`], [`telemetry`], [`clock`] | flags, logs, time |
@@ -14,12 +16,14 @@
 //! `ARCHITECTURE.md` tells how they work together, and `tests/architecture.rs` who may use whom.
 
 pub mod api;
+pub mod api_server;
 pub mod app;
 pub mod clock;
 pub mod clouds;
 pub mod config;
 pub mod engine;
 pub mod kinds;
+pub mod lease;
 pub mod metrics;
 pub mod plan;
 pub mod server;

@@ -79,6 +79,32 @@ const RULES: &[Rule] = &[
     },
     Rule { place: "src/kinds", forbidden: &["tokio", "reqwest", "k8s_openapi", "crate::app", "crate::config"] },
     Rule {
+        place: "src/lease",
+        forbidden: &[
+            "reqwest",
+            "hyper",
+            "crate::plan",
+            "crate::api",
+            "crate::engine",
+            "crate::kinds",
+            "crate::app",
+            "crate::config",
+        ],
+    },
+    Rule {
+        place: "src/api_server.rs",
+        forbidden: &[
+            "reqwest",
+            "crate::plan",
+            "crate::api",
+            "crate::clouds",
+            "crate::engine",
+            "crate::kinds",
+            "crate::app",
+            "crate::config",
+        ],
+    },
+    Rule {
         place: "src/metrics.rs",
         forbidden: &[
             "kube",

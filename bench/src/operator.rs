@@ -19,7 +19,7 @@ pub fn start(
 ) -> Result<Process> {
     let log = OpenOptions::new().create(true).append(true).open(directory.join("bench-operator.log"))?;
     let mut command = Command::new(program);
-    command.args(["--watch-namespace", &space.namespace, "--namespace", &space.namespace]);
+    command.args(["--watch-namespace", &space.namespace]);
     command.args(["--allow-endpoint", &simulator.url, "--metrics-address", "127.0.0.1:0"]).args(flags);
     command.env("KUBECONFIG", &space.cluster.kubeconfig).env("RUST_LOG", "warn");
     Process::start(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))

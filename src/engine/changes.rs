@@ -241,7 +241,7 @@ impl<K: AccessKind> Pass<'_, K> {
             match result {
                 Ok(()) => {
                     memory.landing.accepted(&change.principal, &part.change, until, now);
-                    memory.succeeded(&change.principal, &part, now, self.engine.sure_from);
+                    memory.succeeded(&change.principal, &part, now, self.engine.sure_from());
                 }
                 Err(error) => {
                     doubtful |= matches!(error, CloudError::CredentialsRejected { .. });

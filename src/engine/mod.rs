@@ -3,7 +3,7 @@
 //! | module | what for |
 //! | --- | --- |
 //! | [`kind`](AccessKind) | the seam for a kind |
-//! | `watch` | brings objects and accounts into the store |
+//! | `watch`, `renewal` | brings objects and accounts into the store; a watch that begins anew |
 //! | `entry`, `recorded`, `store`, `group` | the objects, as newest known, what one says that cannot be decoded, and which target each belongs to |
 //! | `accounts`, `account_objects`, `guard`, `secrets` | accounts and connections; their objects, and what keeps them; the Secrets that these and claims name |
 //! | `health` | how accounts stand, told in their statuses |
@@ -51,6 +51,7 @@ mod reaction;
 mod ready;
 mod received;
 mod recorded;
+mod renewal;
 mod report;
 mod secrets;
 mod standing;
@@ -88,6 +89,7 @@ pub use tasks::{AccountUse, KindTasks, Task, kind_tasks, watch_accounts};
 use crate::api::AccountKind;
 use crate::clock::Clock;
 use crate::clouds::Urgency;
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
@@ -130,6 +132,10 @@ pub struct Settings {
     pub debounce: Duration,
     /// How long a Secret is believed to be as it was read.
     pub secret_interval: Duration,
+    /// How long a watch lasts before it is opened anew.
+    pub watch_timeout: Duration,
+    /// How often everything is listed anew, for what a watch may have lost.
+    pub resync_interval: Duration,
     /// The longest that one Kubernetes call may take.
     pub call_timeout: Duration,
     /// The longest that one pass may take.
@@ -142,6 +148,26 @@ pub struct Settings {
     pub grace: Duration,
     /// A number in 0..1, different each time: spreads retries and looks.
     pub random: fn() -> f64,
+}
+
+/// What the engines are connected to.
+pub struct Outside {
+    /// The client for the API server.
+    pub client: Client,
+    /// How they pace themselves.
+    pub settings: Settings,
+    /// What time it is.
+    pub clock: Clock,
+    /// Makes of an account object what can be connected.
+    pub resolve: ResolveAccount,
+    /// Where events go.
+    pub events: Events,
+    /// What they count.
+    pub metrics: Metrics,
+    /// Until when they may act.
+    pub leadership: Leadership,
+    /// Turns true when the process is to stop.
+    pub stop: signal::Receiver<bool>,
 }
 
 /// What every kind's engine shares.
@@ -160,6 +186,7 @@ pub struct Context {
     unmanaged: Arc<Unmanaged>,
     metrics: Metrics,
     events: Events,
+    leadership: Leadership,
     /// Turns true when the process is to stop.
     stop: signal::Receiver<bool>,
 }
@@ -167,15 +194,8 @@ pub struct Context {
 impl Context {
     /// What every kind's engine shares.
     #[must_use]
-    pub fn new(
-        client: Client,
-        settings: Settings,
-        clock: Clock,
-        resolve: ResolveAccount,
-        events: Events,
-        metrics: Metrics,
-        stop: signal::Receiver<bool>,
-    ) -> Self {
+    pub fn new(outside: Outside) -> Self {
+        let Outside { client, settings, clock, resolve, events, metrics, leadership, stop } = outside;
         let secrets = Arc::new(Secrets::new(client.clone(), &settings));
         let tenants = Arc::new(Tenants::default());
         let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), &settings);
@@ -199,6 +219,7 @@ impl Context {
             unmanaged,
             metrics,
             events,
+            leadership,
             stop,
         }
     }
@@ -220,8 +241,7 @@ struct Engine<K: AccessKind> {
     memories: Mutex<HashMap<Group, Arc<Mutex<TargetMemory>>>>,
     requests: mpsc::UnboundedSender<ScheduleRequest<Group>>,
     events: Events,
-    /// From here on nothing that a predecessor sent can land any more.
-    sure_from: Instant,
+    leadership: Leadership,
 }
 
 /// The version of the account that a client was made for, and the client.
@@ -231,6 +251,11 @@ type VersionedClient<K> = (Arc<str>, Arc<<K as AccessKind>::Client>);
 type Reach<K> = Result<(Arc<<K as AccessKind>::Client>, Option<Trouble>), Trouble>;
 
 impl<K: AccessKind> Engine<K> {
+    /// From then on nothing that a predecessor sent can land any more. Passes run while this process leads.
+    fn sure_from(&self) -> Instant {
+        self.leadership.since().unwrap_or_else(Instant::now) + self.settings.in_flight_window
+    }
+
     /// Looks at groups as soon as events have had time to gather.
     fn schedule_all(&self, groups: BTreeSet<Group>) {
         self.schedule_in(self.settings.debounce, groups);

@@ -86,7 +86,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
             has_news: AtomicBool::new(false),
             names: principals.iter().map(|principal| principal.name.clone()).collect(),
             memory: engine.memory_of(group),
-            sure: Instant::now() >= engine.sure_from,
+            sure: Instant::now() >= engine.sure_from(),
             may_adopt: !engine.store.has_unplaced(),
             failed_looks: 0,
             failed_before: 0,
@@ -269,7 +269,7 @@ impl<K: AccessKind> Pass<'_, K> {
         self.look.at(memory.landing.next_believed(self.engine.settings.stalled_after, now));
         self.look.at(memory.next_retry(now));
         // Also if that has come since the pass began.
-        self.look.at(waits_for_predecessor.then_some(self.engine.sure_from));
+        self.look.at(waits_for_predecessor.then_some(self.engine.sure_from()));
     }
 }
 

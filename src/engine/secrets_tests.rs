@@ -73,6 +73,8 @@ impl Server {
             stalled_after: Duration::from_mins(2),
             debounce: Duration::from_millis(50),
             secret_interval: INTERVAL,
+            watch_timeout: Duration::from_mins(1),
+            resync_interval: Duration::from_mins(15),
             call_timeout: TIMEOUT,
             pass_timeout: Duration::from_mins(10),
             retry_after_refusal: Duration::from_secs(5),

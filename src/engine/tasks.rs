@@ -1,11 +1,11 @@
 //! What runs until the operator is told to stop: for each kind its watches and passes, and what keeps accounts.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
 use kube::Api;
 use tokio::sync::{mpsc, watch as signal};
-use tokio::time::Instant;
 
 use super::entry::ObjectKey;
 use super::group::{self, Group};
@@ -62,7 +62,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         memories: Mutex::default(),
         requests,
         events: context.events.clone(),
-        sure_from: Instant::now() + context.settings.in_flight_window,
+        leadership: context.leadership.clone(),
     });
     let stop = context.stop.clone();
     let (known, objects_known) = signal::channel(0);
@@ -72,20 +72,24 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         let complete = watch::all_of(scopes.len(), objects_known);
         let watches = join_all(scopes.into_iter().map(|scope| watch::objects(&engine, scope, &known)));
         let passes = async {
-            // Before these, a claim could be taken for the only one on its principal, or its account for missing.
-            let known = async { futures::join!(watch::until(accounts_known), complete) };
+            // Before these, a claim could be taken for the only one on its principal, or its account for missing. Who does not
+            // lead knows all the same.
+            let ready = async { futures::join!(watch::until(accounts_known), complete, engine.leadership.gained()) };
+            // What is asked for meanwhile is asked for by every object once it begins: here are their groups, each once.
+            let waiting = async {
+                while queue.recv().await.is_some() {}
+                pending::<()>().await;
+            };
             tokio::select! {
-                _ = known => {
-                    // What every object asked for while all were listed: here are their groups, each once.
-                    while queue.try_recv().is_ok() {}
-                    engine.schedule_all(engine.store.groups_of(|_| true));
-                    // Of some, the last object may have gone while nobody looked.
-                    let held = engine.accounts.held_targets(K::SERVICE).into_iter();
-                    engine.schedule_all(held.map(|target| Group::Target(target.into())).collect());
-                    queue::run(Arc::clone(&engine), queue, stop.clone()).await;
-                }
-                () = watch::until(stop.clone()) => {}
+                _ = ready => {}
+                () = waiting => {}
+                () = watch::until(stop.clone()) => return,
             }
+            engine.schedule_all(engine.store.groups_of(|_| true));
+            // Of some, the last object may have gone while nobody looked.
+            let held = engine.accounts.held_targets(K::SERVICE).into_iter();
+            engine.schedule_all(held.map(|target| Group::Target(target.into())).collect());
+            queue::run(Arc::clone(&engine), queue, stop.clone()).await;
         };
         let clock = engine.heed_clock();
         futures::pin_mut!(watches, passes, clock);
@@ -129,6 +133,7 @@ pub async fn watch_accounts(context: Context, kinds: Vec<AccountUse>, known: sig
     let tell = async {
         complete.await;
         known.send_replace(true);
+        context.leadership.gained().await;
         futures::join!(Keeper::new(&context, &kinds).keep(), context.guard.watch_over(&context.accounts, &kinds));
     };
     let stopped = watch::until(context.stop.clone());

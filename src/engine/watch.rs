@@ -7,8 +7,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::watch as signal;
 use tracing::{error, info, warn};
@@ -18,13 +17,11 @@ use super::accounts::Known;
 use super::entry::{Entry, ObjectKey};
 use super::kind::AccessKind;
 use super::received::Received;
-use super::{AccountUse, Context, Engine};
+use super::renewal::renewed;
+use super::{AccountUse, Context, Engine, Settings};
 
 /// Looks that are asked for are gathered for so long, however often somebody asks: each costs the target its list.
 const REQUEST_WAIT: Duration = Duration::from_secs(1);
-
-/// Objects in a page of a list: a page is decoded as a whole.
-const PAGE: u32 = 100;
 
 /// What one watch covers: a namespace, or all.
 pub(crate) type Scope = Option<String>;
@@ -47,7 +44,8 @@ pub(crate) async fn until(mut signal: signal::Receiver<bool>) {
 
 /// Watches the objects of a kind. `known` is raised with the first complete list.
 pub(crate) async fn objects<K: AccessKind>(engine: &Arc<Engine<K>>, scope: Scope, known: &signal::Sender<usize>) {
-    let events = watch::<Received<K::Object>>(namespaced(engine.objects.client(), scope.as_deref()));
+    let api = namespaced(engine.objects.client(), scope.as_deref());
+    let events = watch::<Received<K::Object>>(api, &engine.settings);
     pin_mut!(events);
     let mut first = true;
     while let Some(event) = events.next().await {
@@ -100,7 +98,7 @@ pub(crate) async fn accounts<A>(
     A: AccountObject + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     let is_of_cluster = scope.as_deref() == Some("");
-    let events = watch(api);
+    let events = watch(api, &context.settings);
     pin_mut!(events);
     let mut first = true;
     let mut listed = Vec::new();
@@ -155,12 +153,8 @@ pub(crate) async fn accounts<A>(
 /// Watches the labels of namespaces, and tells every kind of a change. `known` is raised with the first complete list, or when
 /// there can be none: whoever has an account with rules waits then, and nobody else.
 pub(crate) async fn tenants(context: &Context, kinds: &[AccountUse], known: &signal::Sender<usize>) {
-    let events = seen(
-        watcher(Api::<PartialObjectMeta<Namespace>>::all(context.client.clone()), watcher::Config::default())
-            .default_backoff(),
-        "Namespace",
-        "namespaces",
-    );
+    let namespaces = Api::<PartialObjectMeta<Namespace>>::all(context.client.clone());
+    let events = seen(renewed(namespaces, &context.settings), "Namespace", "namespaces");
     pin_mut!(events);
     let mut first = true;
     let mut listed = BTreeSet::new();
@@ -215,12 +209,12 @@ where
 }
 
 /// What a watch of custom resources brings.
-fn watch<O>(api: Api<O>) -> impl Stream<Item = Seen<O>> + use<O>
+fn watch<O>(api: Api<O>, settings: &Settings) -> impl Stream<Item = Seen<O>> + use<O>
 where
     O: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let events = watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff();
-    seen(events, O::kind(&()).into_owned(), format!("{}.{}", O::plural(&()), O::group(&())))
+    let resource = format!("{}.{}", O::plural(&()), O::group(&()));
+    seen(renewed(api, settings), O::kind(&()).into_owned(), resource)
 }
 
 /// What goes wrong with a watch is logged, and tried again with growing pauses; what cannot be had, once.

@@ -12,10 +12,6 @@ use crate::metrics::shows;
 use crate::runner::{KINDS, Runner};
 use crate::script::Step;
 
-/// How long an expectation may take to come true. Virtual time costs nothing.
-const PURE_PATIENCE: Duration = Duration::from_mins(10);
-const REAL_PATIENCE: Duration = Duration::from_mins(1);
-
 /// How often is looked at first, and, where time costs nothing, once that has gone on for a while.
 const LOOK: Duration = Duration::from_millis(50);
 const LATER_LOOK: Duration = Duration::from_millis(500);
@@ -97,11 +93,10 @@ impl Runner {
     /// Looks until it is as expected, for as long as patience lasts.
     async fn eventually(&self, look: impl AsyncFn(&Self) -> Result<(), String>) -> Result<(), String> {
         let (began, pure) = (Instant::now(), self.world.is_pure());
-        let patience = if pure { PURE_PATIENCE } else { REAL_PATIENCE };
         loop {
             match look(self).await {
                 Ok(()) => return Ok(()),
-                Err(instead) if began.elapsed() > patience => return Err(instead),
+                Err(instead) if began.elapsed() > self.patience => return Err(instead),
                 Err(_) if pure && began.elapsed() > LATER => tokio::time::sleep(LATER_LOOK).await,
                 Err(_) => tokio::time::sleep(LOOK).await,
             }

@@ -16,6 +16,7 @@ mod expectations;
 mod fifth_kind;
 mod histories;
 mod in_process;
+mod launch;
 mod manifests;
 mod metrics;
 mod object_path;

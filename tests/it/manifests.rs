@@ -76,16 +76,23 @@ fn a_new_object_is_not_current_before_it_was_looked_at() {
     assert_eq!(status["default"], json!({"observedGeneration": -1}));
 }
 
-/// The operator's ClusterRole.
-pub fn operator_role() -> Value {
-    let mut roles = documents(&root().join("deploy/rbac.yaml")).into_iter();
-    let is_ours = |role: &Value| role["kind"] == "ClusterRole" && role["metadata"]["name"] == "cloud-access-operator";
-    roles.find(is_ours).unwrap()
+/// What of `deploy/rbac.yaml` is the operator's, of these kinds.
+pub fn of_operator(kinds: &[&str]) -> Vec<Value> {
+    let is_ours = |document: &Value| {
+        document["metadata"]["name"] == "cloud-access-operator" && kinds.iter().any(|kind| document["kind"] == *kind)
+    };
+    documents(&root().join("deploy/rbac.yaml")).into_iter().filter(is_ours).collect()
+}
+
+/// All that the operator may do, everywhere and in its own namespace.
+pub fn operator_rules() -> Vec<Value> {
+    let roles = of_operator(&["ClusterRole", "Role"]);
+    roles.iter().flat_map(|role| role["rules"].as_array().unwrap().clone()).collect()
 }
 
 #[test]
 fn the_operator_may_do_no_more_than_it_does() {
-    for rule in operator_role()["rules"].as_array().unwrap() {
+    for rule in operator_rules() {
         assert!(!rule.to_string().contains('*'), "a wildcard: {rule}");
         if rule["resources"].to_string().contains("secrets") {
             assert_eq!(rule["verbs"], json!(["get"]), "Secrets are never listed, watched or written");
@@ -97,7 +104,7 @@ fn the_operator_may_do_no_more_than_it_does() {
 fn nobody_but_the_operator_may_write_by_the_shipped_roles() {
     let is_role = |document: &Value| matches!(document["kind"].as_str(), Some("ClusterRole" | "Role"));
     let roles = documents(&root().join("deploy/rbac.yaml")).into_iter().filter(is_role);
-    let others: Vec<_> = roles.filter(|role| *role != operator_role()).collect();
+    let others: Vec<_> = roles.filter(|role| role["metadata"]["name"] != "cloud-access-operator").collect();
     assert!(!others.is_empty());
     for rule in others.iter().flat_map(|role| role["rules"].as_array().unwrap()) {
         assert_eq!(rule["verbs"], json!(["get", "list", "watch"]), "{rule}");

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::environment::{admin, environment};
-use crate::manifests::{operator_role, root};
+use crate::manifests::{operator_rules, root};
 use crate::outcomes::{quoted, rows};
 use crate::runner::Runner;
 use crate::scenarios::all_scripts;
@@ -55,10 +55,9 @@ impl Right {
 
 /// All that the operator's role holds.
 fn rights() -> Vec<Right> {
-    let role = operator_role();
     let texts = |rule: &Value, field: &str| -> Vec<String> { serde_json::from_value(rule[field].clone()).unwrap() };
     let mut rights = Vec::new();
-    for rule in role["rules"].as_array().unwrap() {
+    for rule in &operator_rules() {
         for group in texts(rule, "apiGroups") {
             for resource in texts(rule, "resources") {
                 let right = |verb| Right { group: group.clone(), resource: resource.clone(), verb };
@@ -130,7 +129,7 @@ impl Lacking {
         roles.patch(&name, &params, &Patch::Apply(role)).await.unwrap();
         let _: ClusterRoleBinding = bindings.patch(&name, &params, &Patch::Apply(binding)).await.unwrap();
         let known = async {
-            while !may(client, &name, &left[0]).await {
+            while !may(client, &name, &left[0], None).await {
                 sleep(LOOK).await;
             }
         };
@@ -153,9 +152,22 @@ impl Lacking {
     }
 }
 
+/// Waits until the API server knows that the operator may elect a leader in this namespace.
+pub async fn may_lead(client: &Client, namespace: &str) {
+    let operator = "system:serviceaccount:cloud-access-system:cloud-access-operator";
+    let right = Right { group: "coordination.k8s.io".into(), resource: "leases".into(), verb: "create".into() };
+    let known = async {
+        while !may(client, operator, &right, Some(namespace)).await {
+            sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, known).await.unwrap();
+}
+
 /// Whether the API server knows of somebody's right yet.
-async fn may(client: &Client, user: &str, right: &Right) -> bool {
+async fn may(client: &Client, user: &str, right: &Right, namespace: Option<&str>) -> bool {
     let attributes = ResourceAttributes {
+        namespace: namespace.map(str::to_owned),
         group: Some(right.group.clone()),
         resource: Some(right.resource.clone()),
         verb: Some(right.verb.clone()),

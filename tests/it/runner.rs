@@ -8,16 +8,23 @@ use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 
-use crate::privileges::refusals;
+use crate::manifests::of_operator;
+use crate::privileges::{may_lead, refusals};
 use crate::script::{Script, Step};
 use crate::world::World;
 
 /// The kinds of access objects.
 pub const KINDS: [&str; 4] = ["QueueGrant", "PoolMembership", "WorkspaceMember", "HpcUser"];
 
+/// How long an expectation may take to come true. Virtual time costs nothing.
+const PURE_PATIENCE: Duration = Duration::from_mins(10);
+const REAL_PATIENCE: Duration = Duration::from_mins(1);
+
 /// One scenario under way.
 pub struct Runner {
     pub(crate) world: World,
+    /// How long an expectation may take to come true.
+    pub(crate) patience: Duration,
     /// Journal entries and writes that earlier steps have accounted for.
     pub(crate) calls_seen: u64,
     pub(crate) writes_seen: usize,
@@ -56,7 +63,8 @@ impl Runner {
     /// A world with what every scenario starts with, and a running operator.
     pub async fn begin(world: World) -> Self {
         let (patching, secrets, cluster_accounts) = (Vec::new(), Vec::new(), Vec::new());
-        let mut runner = Self { world, calls_seen: 0, writes_seen: 0, patching, secrets, cluster_accounts };
+        let patience = if world.is_pure() { PURE_PATIENCE } else { REAL_PATIENCE };
+        let mut runner = Self { world, patience, calls_seen: 0, writes_seen: 0, patching, secrets, cluster_accounts };
         runner.prepare().await;
         runner.world.start_operator();
         runner
@@ -111,11 +119,30 @@ impl Runner {
         for namespace in self.world.namespaces().into_iter().chain([self.world.own_namespace()]) {
             self.apply(&json!({"kind": "Namespace", "metadata": {"name": namespace}})).await.unwrap();
         }
+        self.let_lead().await;
         self.prepare_secrets("operator/").await.unwrap();
         self.prepare_accounts("").await.unwrap();
         for other in self.world.others.clone() {
             self.prepare_accounts(&format!("{other}/")).await.unwrap();
         }
+    }
+
+    /// What the operator may do in its own namespace, which is another one in each scenario.
+    async fn let_lead(&self) {
+        if self.world.is_pure() {
+            return;
+        }
+        for mut manifest in of_operator(&["Role", "RoleBinding"]) {
+            let kind = manifest["kind"].as_str().unwrap().to_owned();
+            manifest["metadata"]["namespace"] = json!(self.world.own_namespace());
+            let gvk = GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", &kind);
+            let resource = ApiResource::from_gvk(&gvk);
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(self.world.client.clone(), &self.world.own_namespace(), &resource);
+            let params = PatchParams::apply("scenario").force();
+            api.patch("cloud-access-operator", &params, &Patch::Apply(&manifest)).await.unwrap();
+        }
+        may_lead(&self.world.client, &self.world.own_namespace()).await;
     }
 
     /// What a scenario leaves in a real API server.
@@ -188,7 +215,7 @@ impl Runner {
         }
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), String> {
+    pub(crate) async fn step(&mut self, step: &Step) -> Result<(), String> {
         let yaml = || serde_saphyr::from_str::<Value>(&step.text()).map_err(|error| error.to_string());
         match step.words().as_slice() {
             ["cloud", what @ ..] => self.cloud(what, &step.rest),

@@ -5,17 +5,18 @@
 //! API server, and the simulator over HTTP.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use cloud_access_operator::api::parse_duration;
 use cloud_access_operator::app::Operator;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::Environment;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
 use cloud_access_operator::engine::{AccessKind, Settings, kind_tasks, watch_accounts};
+use cloud_access_operator::lease::Leadership;
 use cloud_access_operator::metrics::Metrics;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::canaries::Collected;
 use crate::environment::admin;
 use crate::in_process::InProcess;
+use crate::launch::{Launch, Process, serve};
 use crate::metrics::{fetch, served_at};
 use crate::object_store::ObjectStore;
 
@@ -41,7 +43,7 @@ pub enum Operation {
     /// In this process.
     Pure { store: ObjectStore, clock: Clock, running: Option<Running> },
     /// A process of its own.
-    Real { kubeconfig: PathBuf, log: PathBuf, running: Option<Child> },
+    Real { kubeconfig: PathBuf, log: PathBuf, running: Process },
 }
 
 /// An operator that runs in this process.
@@ -82,12 +84,16 @@ const OPERATOR: &str = "operator";
 const STOPPING: Duration = Duration::from_secs(10);
 
 /// The operator's settings in scenarios, unless they say otherwise: short, so that the real world need not wait.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("drift-interval", "1h"),
     ("in-flight-window", "3s"),
     ("stalled-after", "10m"),
     ("debounce", "50ms"),
     ("secret-interval", "1s"),
+    ("watch-timeout", "60s"),
+    ("resync-interval", "15m"),
+    // Whoever starts after a crash waits for so long.
+    ("lease-duration", "6s"),
 ];
 
 impl World {
@@ -115,10 +121,18 @@ impl World {
     }
 
     pub async fn real(name: &str, settings: &[(String, String)], environment: &Path) -> Self {
+        Self::real_with(name, settings, environment, |router| router).await
+    }
+
+    /// The real world; its clouds are reached through what `around` puts before them.
+    pub async fn real_with(
+        name: &str,
+        settings: &[(String, String)],
+        environment: &Path,
+        around: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let simulator = Simulator::new(simulator::Settings::default());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, simulator.router()).into_future());
+        let endpoint = serve(around(simulator.router())).await;
         let log = environment.join(format!("scenario-{name}.log"));
         drop(std::fs::remove_file(&log));
         Self {
@@ -128,7 +142,11 @@ impl World {
             others: Vec::new(),
             endpoint,
             pod_token: pod_token(),
-            operation: Operation::Real { kubeconfig: environment.join("operator.kubeconfig"), log, running: None },
+            operation: Operation::Real {
+                kubeconfig: environment.join("operator.kubeconfig"),
+                log,
+                running: Process::default(),
+            },
             collected: None,
             random: || 0.5,
             settings: with_defaults(settings),
@@ -223,7 +241,9 @@ impl World {
         match &self.operation {
             Operation::Pure { running, .. } => Ok(running.as_ref().ok_or("it does not run")?.metrics.text()),
             Operation::Real { running, .. } => {
-                running.as_ref().ok_or("it does not run")?;
+                if !running.runs() {
+                    return Err("it does not run".to_owned());
+                }
                 let log = self.log().unwrap_or_default();
                 fetch(served_at(&log).ok_or("it does not say where its metrics are served")?).await
             }
@@ -269,53 +289,62 @@ impl World {
         matches!(self.operation, Operation::Pure { .. })
     }
 
+    /// How the operator is started in the real world.
+    pub fn launch(&self) -> Launch {
+        let Operation::Real { kubeconfig, log, .. } = &self.operation else { panic!("it is no process of its own") };
+        let own_namespace = self.own_namespace();
+        let own =
+            ["--metrics-address", "127.0.0.1:0", "--allow-endpoint", &self.endpoint, "--namespace", &own_namespace];
+        let mut arguments = own.map(str::to_owned).to_vec();
+        arguments
+            .extend(self.namespaces().into_iter().flat_map(|namespace| ["--watch-namespace".to_owned(), namespace]));
+        arguments.extend(self.settings.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]));
+        Launch { kubeconfig: kubeconfig.clone(), log: log.clone(), arguments, environment: self.identities() }
+    }
+
+    /// The operator of the real world.
+    pub fn process(&self) -> &Process {
+        let Operation::Real { running, .. } = &self.operation else { panic!("it is no process of its own") };
+        running
+    }
+
     pub fn start_operator(&mut self) {
+        if !self.is_pure() {
+            return self.process().start(self.launch());
+        }
         let setting =
             |name: &str| parse_duration(&self.settings.iter().find(|(key, _)| key == name).unwrap().1).unwrap();
-        let (namespaces, own_namespace) = (self.namespaces(), self.own_namespace());
-        let identities = self.identities();
-        match &mut self.operation {
-            Operation::Pure { store, clock, running } => {
-                let (stop, stopped) = watch::channel(false);
-                let metrics = Metrics::default();
-                let operator = Operator {
-                    client: store.client("operator"),
-                    settings: Settings {
-                        namespaces: Vec::new(),
-                        own_namespace,
-                        drift_interval: setting("drift-interval"),
-                        in_flight_window: setting("in-flight-window"),
-                        stalled_after: setting("stalled-after"),
-                        debounce: setting("debounce"),
-                        secret_interval: setting("secret-interval"),
-                        call_timeout: Duration::from_secs(30),
-                        pass_timeout: Duration::from_mins(10),
-                        retry_after_refusal: Duration::from_secs(5),
-                        concurrent_passes: 8,
-                        grace: Duration::from_secs(5),
-                        random: self.random,
-                    },
-                    clock: clock.clone(),
-                    transport: Arc::new(InProcess(self.simulator.router())),
-                    allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
-                    environment: Environment::of(identities.iter().map(|(name, value)| (*name, value.as_str()))),
-                    metrics: metrics.clone(),
-                };
-                *running = Some(Running { stop, task: tokio::spawn((self.run)(operator, stopped)), metrics });
-            }
-            Operation::Real { kubeconfig, log, running } => {
-                let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-                let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
-                command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "trace");
-                command.envs(identities).args(["--metrics-address", "127.0.0.1:0"]);
-                command.args(["--allow-endpoint", &self.endpoint, "--namespace", &own_namespace]);
-                command.args(namespaces.iter().flat_map(|namespace| ["--watch-namespace", namespace]));
-                for (name, value) in &self.settings {
-                    command.arg(format!("--{name}")).arg(value);
-                }
-                *running = Some(command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
-            }
-        }
+        let (own_namespace, identities) = (self.own_namespace(), self.identities());
+        let Operation::Pure { store, clock, running } = &mut self.operation else { return };
+        let (stop, stopped) = watch::channel(false);
+        let metrics = Metrics::default();
+        let operator = Operator {
+            client: store.client("operator"),
+            settings: Settings {
+                namespaces: Vec::new(),
+                own_namespace,
+                drift_interval: setting("drift-interval"),
+                in_flight_window: setting("in-flight-window"),
+                stalled_after: setting("stalled-after"),
+                debounce: setting("debounce"),
+                secret_interval: setting("secret-interval"),
+                watch_timeout: setting("watch-timeout"),
+                resync_interval: setting("resync-interval"),
+                call_timeout: Duration::from_secs(30),
+                pass_timeout: Duration::from_mins(10),
+                retry_after_refusal: Duration::from_secs(5),
+                concurrent_passes: 8,
+                grace: Duration::from_secs(5),
+                random: self.random,
+            },
+            clock: clock.clone(),
+            transport: Arc::new(InProcess(self.simulator.router())),
+            allowed: AllowedEndpoints::new([&self.endpoint]).unwrap(),
+            environment: Environment::of(identities.iter().map(|(name, value)| (*name, value.as_str()))),
+            metrics: metrics.clone(),
+            leadership: Leadership::without_rivals(),
+        };
+        *running = Some(Running { stop, task: tokio::spawn((self.run)(operator, stopped)), metrics });
     }
 
     /// Tells the operator to stop, and waits until it has.
@@ -328,20 +357,9 @@ impl World {
                 ended.map_err(|error| error.to_string())
             }
             Operation::Real { running, .. } => {
-                let mut child = running.take().ok_or("it does not run")?;
-                let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-                told.map_err(|error| error.to_string())?;
-                let until = tokio::time::Instant::now() + STOPPING;
-                loop {
-                    if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-                        return if status.success() { Ok(()) } else { Err(format!("instead it ended with {status}")) };
-                    }
-                    if tokio::time::Instant::now() > until {
-                        child.kill().map_err(|error| error.to_string())?;
-                        return Err("instead it goes on".to_owned());
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
+                running.signal("TERM")?;
+                let status = running.ended(STOPPING).await?;
+                if status.success() { Ok(()) } else { Err(format!("instead it ended with {status}")) }
             }
         }
     }
@@ -354,12 +372,7 @@ impl World {
                     operator.task.abort();
                 }
             }
-            Operation::Real { running, .. } => {
-                if let Some(mut child) = running.take() {
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                }
-            }
+            Operation::Real { running, .. } => running.kill(),
         }
     }
 }

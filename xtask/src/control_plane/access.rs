@@ -15,6 +15,10 @@ pub(super) const ADMIN: &str = "admin";
 const TENANT: &str = "tenant";
 const TENANTS_NAMESPACE: &str = "team-data";
 
+/// The operator, by its ServiceAccount's token.
+pub(super) const OPERATOR: &str = "operator";
+pub(super) const OPERATOR_NAMESPACE: &str = "cloud-access-system";
+
 /// Takes everything out of a namespace that is deleted.
 pub(super) const NAMESPACE_CONTROLLER: &str = "namespace-controller";
 
@@ -73,7 +77,11 @@ impl Server {
     pub(super) fn write_kubeconfig(&self, name: &str, token: &str) -> Result<PathBuf> {
         let Self { url, certificates, .. } = self;
         let certificates = certificates.display();
-        let namespace = if name == TENANT { TENANTS_NAMESPACE } else { "default" };
+        let namespace = match name {
+            TENANT => TENANTS_NAMESPACE,
+            OPERATOR => OPERATOR_NAMESPACE,
+            _ => "default",
+        };
         let content = format!(
             "apiVersion: v1
 kind: Config

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::access::{ADMIN, NAMESPACE_CONTROLLER, Server, Tokens};
+use super::access::{ADMIN, NAMESPACE_CONTROLLER, OPERATOR, OPERATOR_NAMESPACE, Server, Tokens};
 use super::controllers::namespace_controller;
 use super::{Binaries, KUBE_CONTROLLER_MANAGER};
 use crate::failure::{Failure, Result};
@@ -27,8 +27,7 @@ rules:
 ";
 
 /// The operator's ServiceAccount, as `deploy/` names it.
-const OPERATOR: &str = "cloud-access-operator";
-const OPERATOR_NAMESPACE: &str = "cloud-access-system";
+const ACCOUNT: &str = "cloud-access-operator";
 
 /// What may be chosen about a control plane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,9 +119,9 @@ impl ControlPlane {
         write_private(&personas, PERSONAS)?;
         apply("the personas of tests and demo", "-f", &personas)?;
 
-        let token = ["create", "token", OPERATOR, "--namespace", OPERATOR_NAMESPACE, "--duration=24h"];
+        let token = ["create", "token", ACCOUNT, "--namespace", OPERATOR_NAMESPACE, "--duration=24h"];
         let token = admin.run(&token)?;
-        self.server.write_kubeconfig("operator", token.trim()).map(drop)
+        self.server.write_kubeconfig(OPERATOR, token.trim()).map(drop)
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
