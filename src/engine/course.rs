@@ -65,7 +65,7 @@ pub(crate) async fn run<K: AccessKind>(
         tokio::select! {
             biased;
             Ok(()) = hurry.changed(), if may_hurry => return Some(Instant::now()),
-            () = pass.look_at_target(&accounts, named, purpose) => {}
+            () = pass.look_at_target(&accounts, named, purpose, remaining.make_contiguous()) => {}
         }
     }
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
@@ -301,7 +301,7 @@ async fn conclude<K: AccessKind>(
         tokio::select! {
             biased;
             Ok(()) = hurry.changed(), if may_hurry => return false,
-            () = pass.look_at_target(accounts, named, purpose) => {}
+            () = pass.look_at_target(accounts, named, purpose, &[]) => {}
         }
         if !tell(pass, &mut written, &hurry).await {
             return false;

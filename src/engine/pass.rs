@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch as signal;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::Engine;
@@ -30,6 +30,9 @@ const GONE_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 
 /// The first and the longest wait for a Secret, or for what a claim names on the target, to come.
 const LACKING_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
+
+/// How long until a list is read again that shows nothing of what it showed before.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// How long until a pass that waits for undecodable objects to be read looks again.
 pub(super) const UNREAD_WAIT: Duration = Duration::from_secs(1);
@@ -108,19 +111,27 @@ impl<K: AccessKind> Pass<'_, K> {
     }
 
     /// Looks at the target through every account that has claims there. `named` is what claims name on it. Without a purpose
-    /// there is no target.
+    /// there is no target. Once more if the list shows nothing at all of what these principals were last seen to hold: that is as
+    /// likely to be the cloud's mistake, and whoever believed it would grant everything anew.
     pub(super) async fn look_at_target(
         &mut self,
         accounts: &BTreeSet<ObjectKey>,
         named: Access,
         purpose: Option<Purpose>,
+        principals: &[Principal<K>],
     ) {
-        // What lands while the list is read may be missing in it: the list speaks of its beginning.
-        let began = Instant::now();
         let Some(purpose) = purpose else { return };
         self.urgency = self.urgency.min(purpose.urgency);
         let target = Target { id: self.target, named, purpose };
+        // What lands while the list is read may be missing in it: the list speaks of its beginning.
+        let mut began = Instant::now();
         self.observation = observe::<K>(&target, self.engine.clients(accounts).await).await;
+        if self.has_lost_everything(principals) {
+            warn!(group = %self.group, "the list shows nothing of what it showed before; it is read once more");
+            sleep(SECOND_LOOK).await;
+            began = Instant::now();
+            self.observation = observe::<K>(&target, self.engine.clients(accounts).await).await;
+        }
         let now = Instant::now();
         let troubled = self.observation.troubles().next().is_some();
         {
@@ -141,6 +152,20 @@ impl<K: AccessKind> Pass<'_, K> {
             self.tell_health(account);
         }
         self.doubt_rejected().await;
+    }
+
+    /// A complete list shows nothing of what settled claims own and were last seen to hold.
+    fn has_lost_everything(&self, principals: &[Principal<K>]) -> bool {
+        let held = |member: &Member<K>| {
+            let status = member.entry.status();
+            let is_seen = status.owned.iter().any(|string| status.observed.contains(string));
+            member.entry.is_settled() && !member.entry.deleting && is_seen
+        };
+        let mut holders = principals.iter().filter(|principal| principal.members.iter().any(held)).peekable();
+        let is_list = self.observation.is_known() && !self.observation.is_gone();
+        is_list
+            && holders.peek().is_some()
+            && holders.all(|principal| self.observation.access(&principal.name).is_empty())
     }
 
     /// Something has become more urgent than what the pass is about.
