@@ -270,6 +270,8 @@ impl<K: AccessKind> Pass<'_, K> {
                     member.stale = !newer.is_some_and(|now| member.refresh(now));
                     if member.stale {
                         engine.schedule_all(engine.store.await_newer(&patch.entry));
+                        // If that event never comes.
+                        self.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
                     }
                 }
                 Err(ObjectError::Gone) => member.stale = true,

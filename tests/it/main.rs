@@ -6,6 +6,7 @@ mod account_steps;
 mod admission;
 mod borders;
 mod canaries;
+mod chaos;
 mod cloud;
 mod contained;
 mod cost;

@@ -1,4 +1,5 @@
-//! `docs/security.md` names the tests that cover each threat, or says why there is none: what it names is a test.
+//! `docs/security.md` names the tests that cover each threat, and `docs/reliability.md` those for whatever breaks, or says why
+//! there is none: what they name is a test.
 
 use std::fs;
 
@@ -53,19 +54,26 @@ fn a_test_is_told_from_what_is_none() {
 }
 
 #[test]
-fn every_threat_names_tests_that_there_are_or_says_why_there_is_none() {
-    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
-    let threats = rows(&page, "threat");
-    assert!(threats.len() > 20, "the table of threats was read: {threats:?}");
+fn every_threat_and_fault_names_tests_that_there_are_or_says_why_there_is_none() {
     let mut wrong = Vec::new();
-    for row in threats {
-        let [threat, _, tests] = row[..] else { panic!("a row has three cells: {row:?}") };
-        let named: Vec<_> = quoted(tests).collect();
-        let is_explained = tests.split_once(NO_TEST).is_some_and(|(_, why)| why.len() > 10);
-        if named.is_empty() && !is_explained {
-            wrong.push(format!("{threat}: neither a test nor why there is none"));
-        }
-        wrong.extend(named.into_iter().filter(|name| !is_test(name)).map(|name| format!("{threat}: no test {name}")));
+    for (page, column, least) in [("docs/security.md", "threat", 20), ("docs/reliability.md", "what breaks", 15)] {
+        let page = fs::read_to_string(root().join(page)).unwrap();
+        let threats = rows(&page, column);
+        assert!(threats.len() > least, "the table was read: {threats:?}");
+        wrong.extend(threats.iter().flat_map(|row| faults_of(row)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with a row.
+fn faults_of(row: &[&str]) -> Vec<String> {
+    let [threat, _, tests] = row[..] else { panic!("a row has three cells: {row:?}") };
+    let named: Vec<_> = quoted(tests).collect();
+    let is_explained = tests.split_once(NO_TEST).is_some_and(|(_, why)| why.len() > 10);
+    let mut wrong = Vec::new();
+    if named.is_empty() && !is_explained {
+        wrong.push(format!("{threat}: neither a test nor why there is none"));
+    }
+    wrong.extend(named.into_iter().filter(|name| !is_test(name)).map(|name| format!("{threat}: no test {name}")));
+    wrong
 }

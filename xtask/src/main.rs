@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "the last word of a failed command goes to standard error")]
 
 mod bench;
+mod chaos;
 mod check;
 mod control_plane;
 mod demo;
@@ -49,6 +50,15 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Harms every exchange of the operator with API server and clouds, and checks what has to hold all the same.
+    Chaos {
+        /// Then harms pairs of exchanges at random, for so long.
+        #[arg(long, default_value_t = 0)]
+        minutes: u64,
+        /// The same pairs as a run that printed this.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Measures the operator against a bare client, and writes docs/benchmarks.md.
     Bench(BenchOptions),
     /// Formatting, lints, dependencies, generated files: what has to hold before a commit.
@@ -72,6 +82,9 @@ struct BenchOptions {
     /// Only what says most, in about ten minutes: all kinds mixed, 1000 objects, the lower latency.
     #[arg(long)]
     quick: bool,
+    /// So many comparisons with the bare client; the median is told.
+    #[arg(long)]
+    runs: Option<usize>,
 }
 
 impl BenchOptions {
@@ -80,7 +93,8 @@ impl BenchOptions {
         let only = self.only.iter().map(|name| format!("--only={name}"));
         let objects = self.objects.iter().map(|objects| format!("--objects={objects}"));
         let targets = self.targets.iter().map(|targets| format!("--targets={targets}"));
-        only.chain(objects).chain(targets).chain(self.quick.then(|| "--quick".to_owned())).collect()
+        let runs = self.runs.map(|runs| format!("--runs={runs}"));
+        only.chain(objects).chain(targets).chain(runs).chain(self.quick.then(|| "--quick".to_owned())).collect()
     }
 }
 
@@ -105,6 +119,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Demo => demo::demo(&places),
         Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
         Command::Test { arguments } => test::test(&places, arguments),
+        Command::Chaos { minutes, seed } => chaos::chaos(&places, *minutes, *seed),
         Command::Bench(options) => bench::bench(&places, &options.arguments()),
         Command::Check => check::check(&places),
         Command::Generate => generate::generate(&places),

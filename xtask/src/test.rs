@@ -15,6 +15,11 @@ const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
 
 /// Runs the tests; `arguments` are for `cargo test`.
 pub(crate) fn test(places: &Places, arguments: &[String]) -> Result<()> {
+    run(places, arguments, &[])
+}
+
+/// The same, with these variables.
+pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, String)]) -> Result<()> {
     let watch = Stopwatch::start();
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
@@ -34,6 +39,7 @@ pub(crate) fn test(places: &Places, arguments: &[String]) -> Result<()> {
     say("==> Running the tests");
     let mut tests = cargo_test(places);
     tests.args(arguments).env(TEST_ENVIRONMENT, &workbench.directory).env("NO_PROXY", places::no_proxy());
+    tests.envs(variables.iter().map(|(name, value)| (name, value)));
     if let Err(failure) = process::run("`cargo test`", &mut tests) {
         // A dead API server explains more than the tests that missed it.
         control_plane.check()?;

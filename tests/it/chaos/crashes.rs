@@ -1,0 +1,191 @@
+//! Harm to every exchange of every life: a crash before the request arrives, between request and answer, and after the answer;
+//! orders to stop; refusals, connections that break, answers that break off, and none at all.
+//!
+//! `cargo xtask test` takes a sample. `cargo xtask chaos` does all, then pairs at random for as long as it is told to; the seed
+//! that it prints plays the same again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::life::{Course, LIVES, live};
+use super::rig::Harm;
+use crate::environment::environment;
+use crate::histories::random::Random;
+use crate::scenarios::all_scripts;
+use crate::script::Script;
+
+/// Lives at once. Each is an operator of its own.
+const AT_ONCE: usize = 12;
+
+/// How many of the crashes, and of the other harm, of each life are in the sample.
+const SAMPLE: (usize, usize) = (10, 5);
+
+const CRASHES: [Harm; 3] = [Harm::CrashBefore, Harm::CrashBetween, Harm::CrashAfter];
+const OTHERS: [Harm; 9] = [
+    Harm::Stop,
+    Harm::Answer(409),
+    Harm::Answer(429),
+    Harm::Answer(500),
+    Harm::Answer(503),
+    Harm::ResetBefore,
+    Harm::ResetAfter,
+    Harm::Truncate,
+    Harm::Hang,
+];
+
+impl Harm {
+    pub fn is_crash(self) -> bool {
+        CRASHES.contains(&self)
+    }
+}
+
+/// A life, and what is done to it.
+struct Plan<'a> {
+    script: &'a Script,
+    /// Exchanges without harm.
+    usual: usize,
+    harm: Vec<(usize, Harm)>,
+}
+
+/// What many lives came to.
+#[derive(Default)]
+struct Summary {
+    lives: usize,
+    /// Exchanges that were to be harmed, and those that were.
+    planned: usize,
+    harmed: usize,
+    ended: usize,
+    checked: BTreeMap<&'static str, usize>,
+    longest: Duration,
+    failures: Vec<String>,
+}
+
+impl Summary {
+    fn add(&mut self, planned: usize, lived: Result<Course, String>) {
+        self.lives += 1;
+        match lived {
+            Ok(course) => {
+                self.planned += planned;
+                self.harmed += course.harmed;
+                self.ended += course.ended;
+                for (property, count) in course.checked {
+                    *self.checked.entry(property).or_default() += count;
+                }
+                self.longest = self.longest.max(course.recovery);
+            }
+            Err(why) => {
+                println!("BROKEN {why}");
+                self.failures.push(why);
+            }
+        }
+    }
+
+    /// Tells, and fails if anything did not hold.
+    fn conclude(&self, seed: u64) {
+        println!(
+            "{} lives, {} of {} exchanges harmed, {} ends by itself, checks {:?}, longest recovery {:.1} s, {} broken; seed {seed}",
+            self.lives,
+            self.harmed,
+            self.planned,
+            self.ended,
+            self.checked,
+            self.longest.as_secs_f64(),
+            self.failures.len()
+        );
+        assert!(self.failures.is_empty(), "{}", self.failures.join("\n"));
+        // Some end before the exchange comes that was to be harmed.
+        assert!(self.harmed * 10 >= self.planned * 8, "{} of {} were harmed", self.harmed, self.planned);
+        for property in ["P2", "P3", "P4", "P5"] {
+            assert!(self.checked.contains_key(property), "{property} was never checked");
+        }
+    }
+}
+
+/// The lives, and how many exchanges each takes when nothing happens to it.
+async fn lives(environment: &Path) -> Vec<(Script, usize)> {
+    let scripts = all_scripts().into_iter().filter(|script| LIVES.contains(&script.name.as_str()));
+    let undisturbed = scripts.map(|script| async move {
+        let lived = live(&script, &format!("clean-{}", short(&script)), &[], None, environment).await;
+        let exchanges = lived.unwrap_or_else(|why| panic!("{why}")).exchanges;
+        (script, exchanges)
+    });
+    let lives: Vec<_> = stream::iter(undisturbed).buffer_unordered(AT_ONCE).collect().await;
+    assert_eq!(lives.len(), LIVES.len());
+    lives
+}
+
+/// `queue` of `life-of-queue-grants`.
+fn short(script: &Script) -> &str {
+    script.name.split('-').nth(2).unwrap()
+}
+
+async fn run(plans: Vec<Plan<'_>>, environment: &Path, label: &str, summary: &mut Summary) {
+    let runs = plans.into_iter().enumerate().map(|(number, plan)| async move {
+        let name = format!("{label}-{}-{number}", short(plan.script));
+        (plan.harm.len(), live(plan.script, &name, &plan.harm, Some(plan.usual), environment).await)
+    });
+    let mut runs = stream::iter(runs).buffer_unordered(AT_ONCE);
+    while let Some((planned, lived)) = runs.next().await {
+        summary.add(planned, lived);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_of_harm_to_every_life_on_a_real_api_server() {
+    let environment = environment().await;
+    let seed = 7;
+    let mut random = Random::new(seed);
+    let lives = lives(&environment).await;
+    let mut plans = Vec::new();
+    for (script, usual) in &lives {
+        // Spread over the life, at different places in each run of the same seed only when the life is another.
+        for (count, kinds) in [(SAMPLE.0, &CRASHES[..]), (SAMPLE.1, &OTHERS[..])] {
+            for part in 0..count {
+                let number = (part * usual + random.index(*usual)) / count;
+                plans.push(Plan { script, usual: *usual, harm: vec![(number, random.pick(kinds))] });
+            }
+        }
+    }
+    let mut summary = Summary::default();
+    run(plans, &environment, "sample", &mut summary).await;
+    summary.conclude(seed);
+}
+
+/// All of it, then pairs at random for so many minutes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes its time: cargo xtask chaos"]
+async fn everything() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let minutes = number("CHAOS_MINUTES").unwrap_or_default();
+    let seed = number("CHAOS_SEED").unwrap_or_else(rand::random);
+    let environment = environment().await;
+    let lives = lives(&environment).await;
+    let mut summary = Summary::default();
+    let all = |script, usual: usize| {
+        let at = move |number| CRASHES.into_iter().chain(OTHERS).map(move |harm| vec![(number, harm)]);
+        (0..usual).flat_map(at).map(move |harm| Plan { script, usual, harm })
+    };
+    for (script, usual) in &lives {
+        println!("{}: {usual} exchanges", script.name);
+        run(all(script, *usual).collect(), &environment, "all", &mut summary).await;
+    }
+    let (mut random, until) = (Random::new(seed), Instant::now() + Duration::from_secs(60 * minutes));
+    let mut batch = 0;
+    while Instant::now() < until {
+        let pair = |random: &mut Random| {
+            let (script, usual) = &lives[random.index(lives.len())];
+            let kinds = [&CRASHES[..], &OTHERS[..]].concat();
+            // The second one may be after the life that a single one would have had.
+            let harm = (0..2).map(|_| (random.index(usual + usual / 4), random.pick(&kinds))).collect();
+            Plan { script, usual: *usual, harm }
+        };
+        let plans = (0..4 * AT_ONCE).map(|_| pair(&mut random)).collect();
+        run(plans, &environment, &format!("pairs-{batch}"), &mut summary).await;
+        batch += 1;
+    }
+    summary.conclude(seed);
+}

@@ -1,0 +1,210 @@
+//! Plays the life of some objects while their operator is harmed, and checks what has to hold all the same.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::api::{DeleteParams, ListParams};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::ledger::Ledger;
+use super::proxy::Proxy;
+use super::rig::{Harm, Peer, Rig};
+use crate::runner::{Broken, Runner, forget};
+use crate::script::Script;
+use crate::world::{Operation, World};
+
+/// The lives, which are scenarios like others: `tests/scenarios/life-of-….txt`.
+pub const LIVES: [&str; 4] =
+    ["life-of-queue-grants", "life-of-pool-memberships", "life-of-workspace-members", "life-of-hpc-users"];
+
+/// Shorter than in production, so that nobody waits: a lease, what a write may take to land, and how long nothing may happen
+/// before all counts as quiet.
+const SETTINGS: [(&str, &str); 6] = [
+    ("lease-duration", "5s"),
+    ("in-flight-window", "1s"),
+    ("debounce", "10ms"),
+    ("secret-interval", "200ms"),
+    ("watch-timeout", "5s"),
+    ("resync-interval", "20s"),
+];
+const QUIET: Duration = Duration::from_secs(3);
+/// How long anything may take: pauses after failures, and calls that are never answered, add up.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// How often is looked whether the operator has ended by itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// An operator makes no more than so many times the exchanges of an undisturbed life, and so many for each start.
+const MOST_TIMES: usize = 4;
+const FOR_A_START: usize = 60;
+
+/// How a life went.
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    /// Exchanges that could be harmed.
+    pub exchanges: usize,
+    /// Harm that was done.
+    pub harmed: usize,
+    /// How often the operator ended by itself.
+    pub ended: usize,
+    /// Checks that were made of each property.
+    pub checked: BTreeMap<&'static str, usize>,
+    /// From the first harm to the end of the step that was under way.
+    pub recovery: Duration,
+}
+
+/// A life, and all that is between it and the operator.
+pub struct Life {
+    pub rig: Rig,
+    pub ledger: Ledger,
+    pub runner: Runner,
+    script: Script,
+}
+
+impl Life {
+    /// Everything is there, and the operator runs.
+    pub async fn begin(script: &Script, name: &str, environment: &Path) -> Self {
+        let (rig, ledger) = (Rig::default(), Ledger::default());
+        let mut script = script.clone();
+        script.settings.retain(|(name, _)| SETTINGS.iter().all(|(own, _)| own != name));
+        script.settings.extend(SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let proxy = Proxy::start(&rig, name, environment).await;
+        let around = |router| rig.around(Peer::Cloud, router);
+        let mut world = World::real_with(name, &script.settings, environment, around).await;
+        let Operation::Real { kubeconfig, running, .. } = &mut world.operation else { unreachable!("it is real") };
+        *kubeconfig = proxy.kubeconfig;
+        rig.aim_at(running);
+        let (simulator, heeding) = (world.simulator.clone(), ledger.clone());
+        rig.show(move |exchange| heeding.heed(exchange, &simulator));
+        let mut runner = Runner::begin(world).await;
+        runner.patience = PATIENCE;
+        Self { rig, ledger, runner, script }
+    }
+
+    /// Plays the script step by step, and checks everything that has to hold.
+    async fn play(&mut self) -> Result<Course, String> {
+        let (mut seen, mut course) = (0, Course::default());
+        for step in &self.script.steps {
+            self.ledger.begin(step);
+            let played = match step.words().as_slice() {
+                ["expect", "quiet", _] => self.comes_to_rest().await,
+                _ => self.runner.step(step).await,
+            };
+            self.ledger.take(&self.runner.world.simulator.journal_after(seen));
+            seen = self.runner.world.simulator.journal_last();
+            played.map_err(|instead| format!("line {}: `{}`: {instead}", step.line, step.words.join(" ")))?;
+            self.ledger.end(step);
+            if let Some((first, ..)) = self.rig.harmed().first().filter(|_| course.recovery.is_zero()) {
+                course.recovery = first.elapsed();
+            }
+        }
+        (course.harmed, course.exchanges) = (self.rig.harmed().len(), self.rig.numbered());
+        self.rig.spare();
+        self.comes_to_rest().await?;
+        self.ledger.take(&self.runner.world.simulator.journal_after(seen));
+        Ok(Course { checked: self.ledger.verdict()?, ..course })
+    }
+
+    /// Thousands of lives leave nothing behind.
+    async fn forget(self) {
+        self.runner.clean_up().await;
+        let world = &self.runner.world;
+        for namespace in world.namespaces().into_iter().chain([world.own_namespace()]) {
+            // Nobody is left to take their finalizers off, and without that the namespace would never go.
+            let accounts = self.runner.api("CloudAccount", &namespace);
+            for account in accounts.list(&ListParams::default()).await.unwrap() {
+                drop(forget(&accounts, &account.metadata.name.unwrap()).await);
+            }
+            drop(self.runner.api("Namespace", "").delete(&namespace, &DeleteParams::default()).await);
+        }
+        let launch = world.launch();
+        drop(std::fs::remove_file(launch.log));
+        drop(std::fs::remove_file(launch.kubeconfig));
+    }
+
+    /// P1: sooner or later all is quiet.
+    async fn comes_to_rest(&self) -> Result<(), String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.quiet().await {
+                Err(_) if Instant::now() < until => {}
+                quiet => return quiet,
+            }
+        }
+    }
+
+    /// Nothing is written for a while, neither to a cloud nor to Kubernetes.
+    async fn quiet(&self) -> Result<(), String> {
+        let leads = async {
+            while !self.runner.world.metrics().await.is_ok_and(|metrics| metrics.contains("cloud_access_leader 1")) {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(PATIENCE, leads).await.map_err(|_| "nobody leads")?;
+        let since = Instant::now();
+        let calls = self.runner.world.simulator.journal_last();
+        sleep(QUIET).await;
+        // The statuses of accounts are gathered for a while; what is about them may still be on its way.
+        let about_objects = |path: &str| !path.contains("accounts/") && !path.contains("/events");
+        let exchanges = self.rig.exchanges();
+        let mut written = exchanges.iter().filter(|exchange| exchange.at > since && exchange.writes());
+        if let Some(written) = written.find(|exchange| about_objects(&exchange.path)) {
+            return Err(format!("P1: at rest, {} {} is sent", written.method, written.path));
+        }
+        let journal = self.runner.world.simulator.journal_after(calls);
+        match journal.into_iter().find(|entry| entry.action.is_some()) {
+            Some(entry) => Err(format!("P1: at rest, a cloud is written to: {entry:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Lives it under harm. `usual` is how many exchanges it takes without, if that is known.
+pub async fn live(
+    script: &Script,
+    name: &str,
+    harm: &[(usize, Harm)],
+    usual: Option<usize>,
+    environment: &Path,
+) -> Result<Course, String> {
+    let lived = AssertUnwindSafe(async {
+        let mut life = Life::begin(script, name, environment).await;
+        for (number, harm) in harm {
+            life.rig.harm_at(*number, *harm);
+        }
+        let process = life.runner.world.process().clone();
+        let ended = Cell::new(0);
+        let supervise = async {
+            while ended.get() < 20 {
+                sleep(LOOK).await;
+                ended.set(ended.get() + usize::from(process.revive()));
+            }
+            "the operator ends over and over".to_owned()
+        };
+        let played = tokio::select! {
+            played = life.play() => played,
+            broken = supervise => Err(broken),
+        };
+        let course = Course { ended: ended.get(), ..played? };
+        let crashes = course.ended + harm.iter().filter(|(_, harm)| harm.is_crash()).count();
+        if let Some(usual) = usual {
+            let most = MOST_TIMES * usual + FOR_A_START * (1 + crashes);
+            if course.exchanges > most {
+                return Err(format!("P6: {} exchanges, and {usual} without harm", course.exchanges));
+            }
+        }
+        let hasty = life.rig.hasty_watches(1 + crashes);
+        if !hasty.is_empty() {
+            return Err(format!("P6: watches are opened too often: {hasty:?}"));
+        }
+        life.runner.end().await.map_err(|Broken(what)| format!("P8: {what}"))?;
+        life.forget().await;
+        Ok(course)
+    });
+    let lived = lived.catch_unwind().await.unwrap_or_else(|_| Err("it panicked, as told above".to_owned()));
+    lived.map_err(|why| format!("{name} with {harm:?}: {why}"))
+}

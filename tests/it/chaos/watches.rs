@@ -1,0 +1,210 @@
+//! Watches that end at once, stall, lose events, lag behind, or are too old; an API server that is slow, refuses, or is away.
+
+use std::path::Path;
+use std::time::Duration;
+
+use axum::http::Method;
+use futures::future::join_all;
+use tokio::time::{sleep, timeout};
+
+use super::life::Life;
+use super::rig::{Exchange, Harm, Peer};
+use crate::environment::environment;
+use crate::runner::Broken;
+use crate::script::Script;
+
+const ALICE: &str = "apply
+  kind: QueueGrant
+  metadata: {name: alice}
+  spec: {queueName: etl, userName: alice, privileges: [SUBMIT_JOB]}
+";
+const GRANTED: &str = "expect alice ready=True reason=Granted current=true
+expect access etl
+  alice: SUBMIT_JOB
+";
+const WIDENED: &str = "patch QueueGrant alice
+  spec: {privileges: [SUBMIT_JOB, RESTART]}
+expect alice ready=True current=true owned=RESTART,SUBMIT_JOB
+expect access etl
+  alice: RESTART SUBMIT_JOB
+";
+const DELETED: &str = "delete QueueGrant alice
+expect alice gone
+expect access etl
+";
+
+/// An operator behind the rig, and a queue.
+async fn begin(name: &str, script: &str, environment: &Path) -> Life {
+    let script = Script::parse(name, &format!("settings drift-interval=1s\ncloud queue etl\n{script}"));
+    let mut life = Life::begin(&script, name, environment).await;
+    for step in &script.steps {
+        life.runner.step(step).await.unwrap_or_else(|instead| panic!("{name}: {}: {instead}", step.rest));
+    }
+    life
+}
+
+impl Life {
+    async fn go_on(&mut self, script: &str) {
+        if let Err(Broken(what)) = self.runner.play(&Script::parse("watches", script)).await {
+            panic!("{what}");
+        }
+    }
+
+    async fn end(mut self) {
+        self.rig.spare();
+        self.rig.release();
+        if let Err(Broken(what)) = self.runner.end().await {
+            panic!("{what}");
+        }
+        self.runner.clean_up().await;
+    }
+
+    /// The operator is started anew, under this harm.
+    fn restart_under(&mut self, rule: impl FnMut(&Exchange) -> Option<Harm> + Send + 'static) {
+        self.runner.world.kill_operator();
+        self.rig.harm(rule);
+        self.runner.world.start_operator();
+    }
+
+    /// Waits until harm was done.
+    async fn is_harmed(&self) {
+        within_patience(async || !self.rig.harmed().is_empty()).await;
+    }
+}
+
+async fn within_patience(holds: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !holds().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), wait).await.unwrap();
+}
+
+fn is_of(exchange: &Exchange, resource: &str) -> bool {
+    exchange.peer == Peer::ApiServer && exchange.method == Method::GET && exchange.path.ends_with(resource)
+}
+
+/// F2, P2: an operator whose view is old does not grant anew what was deleted meanwhile. Fails when nothing is read before a grant
+/// that no step has fenced.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_unseen_is_not_granted_anew() {
+    let environment = environment().await;
+    let mut life = begin("watch-lags", &format!("{ALICE}{GRANTED}"), &environment).await;
+    let looked = life.runner.world.simulator.journal_last();
+    life.restart_under(|exchange| (exchange.is_watch && is_of(exchange, "/queuegrants")).then_some(Harm::Hold));
+    life.is_harmed().await;
+    let simulator = life.runner.world.simulator.clone();
+    let looks = || simulator.journal_after(looked).len();
+    within_patience(async || looks() >= 2).await;
+    life.go_on("delete QueueGrant alice\ncloud revoke alice SUBMIT_JOB on etl").await;
+    let seen = looks();
+    within_patience(async || looks() > seen).await;
+    // And for as long as three looks take.
+    sleep(Duration::from_secs(3)).await;
+    let written: Vec<_> = simulator.journal_after(looked).into_iter().filter(|entry| entry.action.is_some()).collect();
+    assert!(written.iter().all(|entry| entry.operation == "OutsideEdit"), "{written:?}");
+    life.rig.spare();
+    life.rig.release();
+    life.go_on("expect alice gone\nexpect access etl").await;
+    life.end().await;
+}
+
+/// F3, P1: whichever event of a watch is lost, all is as asked for after the next list. Fails when nothing is listed anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_event_is_made_up_for_by_the_next_list() {
+    let guard = environment().await;
+    let environment: &Path = &guard;
+    join_all((0..5).map(|number| async move {
+        let mut life = begin(&format!("watch-loses-{number}"), "", environment).await;
+        let mut first = true;
+        life.restart_under(move |exchange| {
+            let is_first = exchange.is_watch && is_of(exchange, "/queuegrants") && std::mem::take(&mut first);
+            is_first.then_some(Harm::Lose(number))
+        });
+        life.is_harmed().await;
+        life.go_on(&format!("{ALICE}{GRANTED}{WIDENED}{DELETED}")).await;
+        assert_eq!(life.rig.harmed().len(), 1);
+        life.end().await;
+    }))
+    .await;
+}
+
+/// F4, P1, P6: however a watch fails, what is asked for meanwhile is done, and nobody is asked over and over. Fails when a watch is
+/// reopened without a pause, resumed for ever from a version that is too old, or waited for for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_fails_is_opened_anew_and_not_too_often() {
+    let guard = environment().await;
+    let environment: &Path = &guard;
+    let cases =
+        [("expires", Harm::Expire), ("is-gone", Harm::Answer(410)), ("ends", Harm::End), ("stalls", Harm::Stall)];
+    join_all(cases.map(|(name, harm)| async move {
+        let mut life = begin(&format!("watch-{name}"), "", environment).await;
+        // One that stalls takes its time.
+        let mut left = if harm == Harm::Stall { 1 } else { 4 };
+        life.restart_under(move |exchange| {
+            let fails = exchange.is_watch && is_of(exchange, "/queuegrants") && left > 0;
+            left -= i32::from(fails);
+            fails.then_some(harm)
+        });
+        life.is_harmed().await;
+        life.go_on(&format!("{ALICE}{GRANTED}{DELETED}")).await;
+        let hasty = life.rig.hasty_watches(2);
+        assert!(hasty.is_empty(), "{name}: {hasty:?}");
+        life.end().await;
+    }))
+    .await;
+}
+
+/// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten. Fails when a list that fails counts as
+/// empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
+    let guard = environment().await;
+    let environment: &Path = &guard;
+    join_all([404, 429, 503].map(|status| async move {
+        let mut life = begin(&format!("list-{status}"), &format!("{ALICE}{GRANTED}"), environment).await;
+        let fails = move |exchange: &Exchange| is_of(exchange, "/queuegrants").then_some(Harm::Answer(status));
+        life.rig.harm(fails);
+        let last = life.runner.world.simulator.journal_last();
+        // Those that are open end, and are not opened anew; then one starts that has never seen anything.
+        sleep(Duration::from_secs(8)).await;
+        life.restart_under(fails);
+        sleep(Duration::from_secs(8)).await;
+        let written = life.runner.world.simulator.journal_after(last).into_iter().find(|entry| entry.action.is_some());
+        assert!(written.is_none(), "{status}: {written:?}");
+        life.rig.spare();
+        life.go_on(&format!("{GRANTED}{WIDENED}{DELETED}")).await;
+        life.end().await;
+    }))
+    .await;
+}
+
+/// F8, P1, P6: an API server that is slow, overloaded or broken is not made worse, and all is done once it is well. Fails when the
+/// client retries by itself, or a call is never given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_is_unwell_is_not_asked_over_and_over() {
+    let cases = [
+        ("slow", Harm::Delay(500)),
+        ("busy", Harm::Answer(429)),
+        ("away", Harm::Answer(503)),
+        ("late", Harm::Answer(504)),
+        ("broken", Harm::ResetAfter),
+        ("cut", Harm::Truncate),
+    ];
+    let guard = environment().await;
+    let environment: &Path = &guard;
+    join_all(cases.map(|(name, harm)| async move {
+        let mut life = begin(&format!("server-{name}"), "", environment).await;
+        life.rig.harm(move |exchange| (exchange.peer == Peer::ApiServer && exchange.number.is_some()).then_some(harm));
+        life.go_on(ALICE).await;
+        let before = life.rig.numbered();
+        sleep(Duration::from_secs(10)).await;
+        let asked = life.rig.numbered() - before;
+        assert!(asked < 200, "{name}: {asked} exchanges in ten seconds");
+        life.rig.spare();
+        life.go_on(&format!("{GRANTED}{DELETED}")).await;
+        life.end().await;
+    }))
+    .await;
+}
