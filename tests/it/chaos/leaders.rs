@@ -49,6 +49,13 @@ impl Replica {
     }
 }
 
+impl Drop for Replica {
+    fn drop(&mut self) {
+        // Also if the test fails.
+        self.process.kill();
+    }
+}
+
 /// Two replicas, of which the first leads.
 struct Pair {
     runner: Runner,
@@ -182,8 +189,8 @@ async fn who_is_cut_off_from_the_api_server_ends_before_another_leads() {
     }
 }
 
-/// F9, P1, P3: who was frozen while it granted, and wakes when another has taken over and revoked, does nothing more. Fails when
-/// calls are not fenced by the deadline, or a process goes on after it.
+/// F9, P1, P3: who was frozen while it granted, and wakes when another has taken over and revoked, does nothing more. The fence, the
+/// deadline and the other's name in the Lease each see to that: it holds without any one of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_frozen_calls_nobody_when_it_wakes() {
     let environment = environment().await;

@@ -70,8 +70,9 @@ impl Life {
     pub async fn begin(script: &Script, name: &str, environment: &Path) -> Self {
         let (rig, ledger) = (Rig::default(), Ledger::default());
         let mut script = script.clone();
-        script.settings.retain(|(name, _)| SETTINGS.iter().all(|(own, _)| own != name));
-        script.settings.extend(SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let said = script.settings.clone();
+        let own = SETTINGS.into_iter().filter(|(name, _)| said.iter().all(|(other, _)| other != name));
+        script.settings.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let proxy = Proxy::start(&rig, name, environment).await;
         let around = |router| rig.around(Peer::Cloud, router);
         let mut world = World::real_with(name, &script.settings, environment, around).await;

@@ -33,6 +33,9 @@ expect alice gone
 expect access etl
 ";
 
+/// As a gateway may say it: the API server does by an event.
+const TOO_OLD: Harm = Harm::Answer(410);
+
 /// An operator behind the rig, and a queue.
 async fn begin(name: &str, script: &str, environment: &Path) -> Life {
     let script = Script::parse(name, &format!("settings drift-interval=1s\ncloud queue etl\n{script}"));
@@ -136,14 +139,20 @@ async fn a_lost_event_is_made_up_for_by_the_next_list() {
 async fn a_watch_that_fails_is_opened_anew_and_not_too_often() {
     let guard = environment().await;
     let environment: &Path = &guard;
-    let cases =
-        [("expires", Harm::Expire), ("is-gone", Harm::Answer(410)), ("ends", Harm::End), ("stalls", Harm::Stall)];
+    let cases = [("expires", Harm::Expire), ("is-gone", TOO_OLD), ("ends", Harm::End), ("stalls", Harm::Stall)];
     join_all(cases.map(|(name, harm)| async move {
-        let mut life = begin(&format!("watch-{name}"), "", environment).await;
+        // What is listed anew is listed for this reason.
+        let mut life = begin(&format!("watch-{name}"), "settings resync-interval=1h", environment).await;
         // One that stalls takes its time.
         let mut left = if harm == Harm::Stall { 1 } else { 4 };
+        let mut is_listed_anew = false;
         life.restart_under(move |exchange| {
-            let fails = exchange.is_watch && is_of(exchange, "/queuegrants") && left > 0;
+            if !is_of(exchange, "/queuegrants") {
+                return None;
+            }
+            is_listed_anew |= !exchange.is_watch && left < 4;
+            // A version that is too old stays so.
+            let fails = exchange.is_watch && if harm == TOO_OLD { !is_listed_anew } else { left > 0 };
             left -= i32::from(fails);
             fails.then_some(harm)
         });
@@ -156,8 +165,7 @@ async fn a_watch_that_fails_is_opened_anew_and_not_too_often() {
     .await;
 }
 
-/// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten. Fails when a list that fails counts as
-/// empty.
+/// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten.
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
     let guard = environment().await;
@@ -180,8 +188,8 @@ async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
     .await;
 }
 
-/// F8, P1, P6: an API server that is slow, overloaded or broken is not made worse, and all is done once it is well. Fails when the
-/// client retries by itself, or a call is never given up.
+/// F8, P1, P6: an API server that is slow, overloaded or broken is not made worse, and all is done once it is well. The bound is
+/// wide: it catches a loop, not a retry too many.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_is_unwell_is_not_asked_over_and_over() {
     let cases = [
