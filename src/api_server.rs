@@ -50,7 +50,7 @@ pub fn bare(config: &Config, silence: Duration) -> Result<Client, kube::Error> {
 /// What the gate has to know of a request.
 struct Ticket {
     writes: bool,
-    /// Not sent before.
+    /// If it opens a watch: when it may be sent.
     turn: Option<Instant>,
 }
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_does_not_lead_reads_and_writes_nothing() {
+    async fn who_does_not_lead_may_read_and_not_write() {
         let gate = gate(Leadership::of_another());
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             assert_eq!(asked(&gate, method, "/apis/a/one").await, Err(NotLeading));

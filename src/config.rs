@@ -73,7 +73,7 @@ pub struct RunOptions {
     #[arg(long, env = "SECRET_INTERVAL", default_value = "45s", value_parser = duration)]
     pub secret_interval: Duration,
 
-    /// How long a watch of the API server lasts before it is opened anew; one that says nothing is given up ten seconds later.
+    /// How long a watch of the API server lasts before it is opened anew; one that says nothing is given up within ten seconds of that.
     #[arg(long, env = "WATCH_TIMEOUT", default_value = "60s", value_parser = duration)]
     pub watch_timeout: Duration,
 

@@ -75,7 +75,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
             // Before these, a claim could be taken for the only one on its principal, or its account for missing. Who does not
             // lead knows all the same.
             let ready = async { futures::join!(watch::until(accounts_known), complete, engine.leadership.gained()) };
-            // What is asked for meanwhile is asked for by every object once it begins: here are their groups, each once.
+            // Whatever is asked for meanwhile, all groups are looked at once passes begin.
             let waiting = async {
                 while queue.recv().await.is_some() {}
                 pending::<()>().await;

@@ -8,19 +8,16 @@ use axum::http::Method;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::proxy::Proxy;
 use super::rig::{Harm, Peer, Rig};
+use super::{PATIENCE, within_patience};
 use crate::environment::environment;
 use crate::launch::{Launch, Process};
 use crate::runner::{Broken, Runner};
 use crate::script::Script;
 use crate::world::{Operation, World};
-
-/// How long anything may take before it counts as broken.
-const PATIENCE: Duration = Duration::from_mins(1);
-const LOOK: Duration = Duration::from_millis(20);
 
 /// A lease that is short, but not too short for a machine that is busy.
 const SHORT: Duration = Duration::from_secs(6);
@@ -40,12 +37,7 @@ impl Replica {
     }
 
     async fn leads(&self) {
-        let led = async {
-            while !self.has_led() {
-                sleep(LOOK).await;
-            }
-        };
-        timeout(PATIENCE, led).await.unwrap();
+        within_patience(|| self.has_led()).await;
     }
 }
 
@@ -96,12 +88,8 @@ impl Pair {
 
     /// Waits until the second one has all objects in its store.
     async fn follows(&self) {
-        let known = async {
-            while std::fs::read_to_string(&self.second.log).unwrap_or_default().matches("are known").count() < 7 {
-                sleep(LOOK).await;
-            }
-        };
-        timeout(PATIENCE, known).await.unwrap();
+        let log = || std::fs::read_to_string(&self.second.log).unwrap_or_default();
+        within_patience(|| log().matches("are known").count() >= 7).await;
         assert!(!self.second.has_led());
         let written = self.second.rig.exchanges().into_iter().find(|exchange| exchange.method != Method::GET);
         assert!(written.is_none(), "who follows only watches: {written:?}");
@@ -201,12 +189,7 @@ async fn who_was_frozen_calls_nobody_when_it_wakes() {
     pair.play(&users.iter().map(|user| grant(user)).collect::<String>()).await;
     let simulator = pair.runner.world.simulator.clone();
     let granted = || simulator.users("etl").unwrap().len();
-    let begun = async {
-        while granted() == 0 {
-            sleep(LOOK).await;
-        }
-    };
-    timeout(PATIENCE, begun).await.unwrap();
+    within_patience(|| granted() > 0).await;
     pair.first.process.signal("STOP").unwrap();
     assert!(granted() < users.len(), "it was done before it froze");
     pair.second.leads().await;
@@ -236,12 +219,7 @@ async fn the_lease_is_given_back_after_the_last_call() {
     let users: Vec<_> = (0..40).map(|user| format!("u{user:02}")).collect();
     pair.play(&users.iter().map(|user| grant(user)).collect::<String>()).await;
     let simulator = pair.runner.world.simulator.clone();
-    let begun = async {
-        while simulator.users("etl").unwrap().is_empty() {
-            sleep(LOOK).await;
-        }
-    };
-    timeout(PATIENCE, begun).await.unwrap();
+    within_patience(|| !simulator.users("etl").unwrap().is_empty()).await;
     pair.first.process.signal("TERM").unwrap();
     assert!(pair.first.process.ended(PATIENCE).await.unwrap().success());
     let exchanges = pair.first.rig.exchanges();

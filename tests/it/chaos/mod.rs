@@ -37,3 +37,20 @@ mod proxy;
 mod rig;
 mod schemas;
 mod watches;
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+/// How long anything may take before it counts as broken.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until this holds.
+async fn within_patience(holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.unwrap();
+}

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::http::Method;
 use futures::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::life::Life;
 use super::rig::{Exchange, Harm, Peer};
+use super::within_patience;
 use crate::environment::environment;
 use crate::runner::Broken;
 use crate::script::Script;
@@ -71,17 +72,8 @@ impl Life {
 
     /// Waits until harm was done.
     async fn is_harmed(&self) {
-        within_patience(async || !self.rig.harmed().is_empty()).await;
+        within_patience(|| !self.rig.harmed().is_empty()).await;
     }
-}
-
-async fn within_patience(holds: impl AsyncFn() -> bool) {
-    let wait = async {
-        while !holds().await {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(Duration::from_mins(1), wait).await.unwrap();
 }
 
 fn is_of(exchange: &Exchange, resource: &str) -> bool {
@@ -99,10 +91,10 @@ async fn what_was_deleted_unseen_is_not_granted_anew() {
     life.is_harmed().await;
     let simulator = life.runner.world.simulator.clone();
     let looks = || simulator.journal_after(looked).len();
-    within_patience(async || looks() >= 2).await;
+    within_patience(|| looks() >= 2).await;
     life.go_on("delete QueueGrant alice\ncloud revoke alice SUBMIT_JOB on etl").await;
     let seen = looks();
-    within_patience(async || looks() > seen).await;
+    within_patience(|| looks() > seen).await;
     // And for as long as three looks take.
     sleep(Duration::from_secs(3)).await;
     let written: Vec<_> = simulator.journal_after(looked).into_iter().filter(|entry| entry.action.is_some()).collect();
