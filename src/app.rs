@@ -21,7 +21,9 @@ use crate::api::{self, CloudAccount, ClusterCloudAccount};
 use crate::clock::Clock;
 use crate::clouds::endpoint::{AllowedEndpoints, EndpointError};
 use crate::clouds::network::{Network, Proxy, ProxyError, Roots, RootsError};
-use crate::clouds::{Environment, HttpTransport, Keyring, Observer, Transport, TransportError, Urgency, Vendor};
+use crate::clouds::{
+    Environment, HttpTransport, Keyring, Observer, RequestMade, Transport, TransportError, Urgency, Vendor,
+};
 use crate::config::{Action, Command, RunOptions};
 use crate::engine::{self, Context, Events, KindTasks, Settings, Task};
 use crate::kinds::Clouds;
@@ -149,7 +151,8 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     let transport = Arc::new(HttpTransport::new(&network).map_err(StartError::Transport)?);
     let metrics = Metrics::default();
     let address = options.metrics_address;
-    let server = Server::bind(address, metrics.clone()).await;
+    let (ready, is_ready) = watch::channel(false);
+    let server = Server::bind(address, metrics.clone(), is_ready).await;
     let server = server.map_err(|source| StartError::Listen { address, source })?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Process)?;
@@ -177,9 +180,9 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
     let (done, all_done) = watch::channel(false);
     // Beside the watches, which may take their time with a long list.
     let mut standing = JoinSet::new();
-    standing.spawn(stand(election, metrics, all_done));
+    standing.spawn(stand(election, options.lease_name.clone(), metrics, all_done));
     // Metrics are served until the last pass is done.
-    let work = select(Box::pin(join(operator.run(stopped), order)), Box::pin(server.run()));
+    let work = select(Box::pin(join(operator.run(stopped, ready), order)), Box::pin(server.run()));
     tokio::select! {
         // Nothing is finished then: another replica may be at it.
         Some(Ok(lost)) = standing.join_next() => return lost.map_err(StartError::Lost),
@@ -191,16 +194,22 @@ async fn operate(options: &RunOptions) -> Result<(), StartError> {
 }
 
 /// Stands for election until all is done, and gives the Lease back then.
-async fn stand(mut election: Election, metrics: Metrics, mut done: watch::Receiver<bool>) -> Result<(), Lost> {
+async fn stand(
+    mut election: Election,
+    lease: String,
+    metrics: Metrics,
+    mut done: watch::Receiver<bool>,
+) -> Result<(), Lost> {
+    metrics.set_leader(&lease, false);
     let lost = tokio::select! {
         lost = async {
             let began = election.campaign().await;
-            metrics.set_leader(true);
+            metrics.set_leader(&lease, true);
             election.hold(began).await
         } => Some(lost),
         _ = done.wait_for(|done| *done) => None,
     };
-    metrics.set_leader(false);
+    metrics.set_leader(&lease, false);
     if let Some(lost) = lost {
         return Err(lost);
     }
@@ -277,17 +286,29 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Runs until told to stop and the running passes are done.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    /// Runs until told to stop and the running passes are done. `ready` turns true when all that is watched is known.
+    pub async fn run(self, stop: watch::Receiver<bool>, ready: watch::Sender<bool>) {
         let (context, publisher) = self.context(stop);
-        let (accounts, accounts_known) = watch::channel(false);
+        let (accounts, mut accounts_known) = watch::channel(false);
         macro_rules! tasks {
             ($($kind:ty),*) => { vec![$(engine::kind_tasks::<$kind>(&context, accounts_known.clone())),*] };
         }
         let kinds: Vec<KindTasks> = every_kind!(tasks);
-        let (runs, changed): (Vec<_>, Vec<_>) = kinds.into_iter().map(|kind| (kind.run, kind.account_use)).unzip();
+        let (mut runs, mut known, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+        for KindTasks { run, all_known, account_use } in kinds {
+            runs.push(run);
+            known.push(all_known);
+            changed.push(account_use);
+        }
         let watch_accounts = engine::watch_accounts(context, changed, accounts);
-        let work = join(join_all(runs), watch_accounts);
+        let tell = async {
+            join_all(known).await;
+            // Whoever would say so is gone when the operator ends before.
+            if accounts_known.wait_for(|known| *known).await.is_ok() {
+                ready.send_replace(true);
+            }
+        };
+        let work = join(join_all(runs), join(watch_accounts, tell));
         // What is left to publish when the work has ended gets a little time, and no more: events are no record.
         if let Either::Left((_, publisher)) = select(Box::pin(work), publisher).await {
             drop(tokio::time::timeout(LAST_EVENTS, publisher).await);
@@ -331,5 +352,14 @@ impl Observer for CallCounts {
 
     fn call_waited(&self, vendor: Vendor, urgency: Urgency, waited: Duration) {
         self.0.call_waited(&vendor.to_string(), &urgency.to_string(), waited);
+    }
+
+    fn request_made(&self, request: &RequestMade) {
+        let RequestMade { service, operation, status, took } = *request;
+        self.0.request_made(service, operation, status, took);
+    }
+
+    fn throttled(&self, service: &'static str) {
+        self.0.throttled(service);
     }
 }

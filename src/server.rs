@@ -1,4 +1,4 @@
-//! What the process tells of itself over HTTP: its metrics.
+//! What the process tells of itself over HTTP: its metrics, that it lives, and whether it is ready.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
@@ -37,13 +38,14 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     metrics: Metrics,
+    ready: watch::Receiver<bool>,
 }
 
 impl Server {
-    /// Listens there; port 0 is any that is free.
-    pub async fn bind(address: SocketAddr, metrics: Metrics) -> io::Result<Self> {
+    /// Listens there; port 0 is any that is free. `ready` turns true when all that is watched is known.
+    pub async fn bind(address: SocketAddr, metrics: Metrics, ready: watch::Receiver<bool>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { address: listener.local_addr()?, listener, metrics })
+        Ok(Self { address: listener.local_addr()?, listener, metrics, ready })
     }
 
     /// Where it listens.
@@ -79,7 +81,9 @@ impl Server {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let page = match request.uri().path() {
             "/metrics" => Self::metrics,
-            _ => return text(StatusCode::NOT_FOUND, "there is only /metrics\n"),
+            "/livez" => Self::livez,
+            "/readyz" => Self::readyz,
+            _ => return text(StatusCode::NOT_FOUND, "there are only /metrics, /livez and /readyz\n"),
         };
         if request.method() != Method::GET {
             let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
@@ -93,6 +97,23 @@ impl Server {
         let mut page = text(StatusCode::OK, self.metrics.text());
         page.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         page
+    }
+
+    /// Whoever answers lives.
+    #[expect(clippy::unused_self, reason = "a page like the others")]
+    fn livez(&self) -> Response<Full<Bytes>> {
+        text(StatusCode::OK, "ok\n")
+    }
+
+    /// Also of a replica that waits for its turn: it could take over at once.
+    fn readyz(&self) -> Response<Full<Bytes>> {
+        if *self.ready.borrow() {
+            return text(StatusCode::OK, "ok\n");
+        }
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the lists of all kinds, accounts and namespaces are not there yet\n",
+        )
     }
 }
 

@@ -105,7 +105,7 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        place: "src/metrics.rs",
+        place: "src/metrics",
         forbidden: &[
             "kube",
             "k8s_openapi",

@@ -9,8 +9,10 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::audit::{self, Ended};
 use super::budget::Wait;
 use super::keyring::InUse;
+use super::observer::{Observer, RequestMade};
 use super::redact::Redactor;
 use super::skew::{self, Skew};
 use super::transport::EXCHANGE_TIMEOUT;
@@ -25,6 +27,9 @@ pub(super) trait Attempt {
     type Proof;
     /// What a success says.
     type Answer;
+
+    /// Who is asked.
+    fn service(&self) -> &'static str;
 
     /// What the call does, in the words of a sentence.
     fn operation(&self) -> &'static str;
@@ -44,6 +49,9 @@ pub(super) trait Attempt {
 
     /// Takes the answer for what it is.
     fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Self::Proof) -> Result<Self::Answer, CloudError>;
+
+    /// The vendor's id of a request that succeeded.
+    fn request_id(answer: &Self::Answer) -> Option<&str>;
 
     /// After `proof` was refused: would another one have a chance? `date` is the time at which the cloud says it refused.
     fn can_do_better(&self, wire: &Wire, proof: &Self::Proof, date: Option<Timestamp>) -> bool;
@@ -65,7 +73,7 @@ impl Caller {
     /// carried out, and a batch that began anew each time would never come to its end.
     pub(super) async fn write<A: Attempt>(&self, call: &A) -> Result<A::Answer, CloudError> {
         loop {
-            match self.call(call).await {
+            match self.make(call, Effect::Writes).await {
                 Err(CloudError::Throttled { retry_after: Some(pause), .. })
                     if Instant::now() + pause < call.send_by() =>
                 {
@@ -76,25 +84,30 @@ impl Caller {
         }
     }
 
-    /// Makes one call. It is sent in time, or not at all.
+    /// Makes one call that changes nothing. It is sent in time, or not at all.
     pub(super) async fn call<A: Attempt>(&self, call: &A) -> Result<A::Answer, CloudError> {
+        self.make(call, Effect::Reads).await
+    }
+
+    async fn make<A: Attempt>(&self, call: &A, effect: Effect) -> Result<A::Answer, CloudError> {
         let Self { wire, credential } = self;
         let (operation, send_by) = (call.operation(), call.send_by());
         let turn = credential.turn(call.purpose(), send_by).await.map_err(|wait| not_in_turn(operation, wait))?;
 
-        let (proof, mut result) = attempt(wire, call, None).await;
+        let (proof, mut result) = attempt(wire, call, effect, None).await;
         if let (Some(proof), Err(Refused { error: CloudError::CredentialsRejected { .. }, .. })) = (&proof, &result)
             && Instant::now() < send_by
         {
             let date = result.as_ref().err().and_then(|refused| refused.date);
             if call.can_do_better(wire, proof, date) {
-                result = attempt(wire, call, Some(proof)).await.1;
+                result = attempt(wire, call, effect, Some(proof)).await.1;
             }
         }
         let result = result.map_err(|refused| refused.error);
 
         match &result {
             Err(CloudError::Throttled { fault, retry_after }) if fault.status.is_some() => {
+                wire.observer.throttled(call.service());
                 let pause = credential.throttled(&turn, *retry_after);
                 return Err(CloudError::Throttled { fault: fault.clone(), retry_after: Some(pause) });
             }
@@ -118,11 +131,19 @@ impl Caller {
     }
 }
 
-/// What every exchange needs: the network, the time, and what must not show.
+/// What a call does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Reads,
+    Writes,
+}
+
+/// What every exchange needs: the network, the time, who is told, and what must not show.
 pub(super) struct Wire {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Clock,
     pub(super) skew: Arc<Skew>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) redactor: Redactor,
 }
 
@@ -135,6 +156,7 @@ impl Wire {
     /// Carries a request, with a bound on the time that holds for every transport.
     pub(super) async fn exchange(
         &self,
+        service: &'static str,
         operation: &'static str,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, CloudError> {
@@ -142,7 +164,9 @@ impl Wire {
         let result = timeout(EXCHANGE_TIMEOUT, self.transport.send(request)).await;
         let result = result.unwrap_or(Err(TransportError::Timeout(EXCHANGE_TIMEOUT)));
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
-        tracing::debug!(operation, status, elapsed = ?sent.elapsed(), "cloud call");
+        let took = sent.elapsed();
+        tracing::debug!(service, operation, status, ?took, "cloud call");
+        self.observer.request_made(&RequestMade { service, operation, status, took });
         result.map_err(|error| {
             let fault = Fault::of(operation, self.redactor.message(&error.to_string()));
             match error {
@@ -171,6 +195,7 @@ impl From<CloudError> for Refused {
 async fn attempt<A: Attempt>(
     wire: &Wire,
     call: &A,
+    effect: Effect,
     refused: Option<&A::Proof>,
 ) -> (Option<A::Proof>, Result<A::Answer, Refused>) {
     let (request, proof) = match call.authenticate(wire, refused).await {
@@ -180,12 +205,18 @@ async fn attempt<A: Attempt>(
     if Instant::now() > call.send_by() {
         return (None, Err(not_sent(call.operation(), TOO_LATE).into()));
     }
-    let result = match wire.exchange(call.operation(), request).await {
+    let (service, operation) = (call.service(), call.operation());
+    let (status, result) = match wire.exchange(service, operation, request).await {
         Ok(response) => {
-            call.read(wire, &response, &proof).map_err(|error| Refused { error, date: skew::date(response.headers()) })
+            let refused = |error| Refused { error, date: skew::date(response.headers()) };
+            (Some(response.status()), call.read(wire, &response, &proof).map_err(refused))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => (None, Err(error.into())),
     };
+    if effect == Effect::Writes {
+        let result = result.as_ref().map(A::request_id).map_err(|refused| &refused.error);
+        audit::tell(call.purpose(), &Ended { service, operation, status, result });
+    }
     (Some(proof), result)
 }
 

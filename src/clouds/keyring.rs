@@ -102,6 +102,11 @@ impl Keyring {
         })
     }
 
+    /// Who is told how calls go.
+    pub(super) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.0.observer)
+    }
+
     fn digest(&self, vendor: Vendor, parts: &[&str]) -> Digest {
         let vendor = vendor.to_string();
         keyed_digest(&self.0.salt, [vendor.as_str()].iter().chain(parts))

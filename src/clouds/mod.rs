@@ -15,7 +15,8 @@
 //! | `skew` | how far our clock is off from a cloud's |
 //! | `batch` | many writes in few calls, and who they are refused for |
 //! | `budget`, `line`, `rate` | when a credential may call: whose turn it is, how fast, and when all must pause |
-//! | [`Purpose`], [`Observer`] | what a call is for, and who is told how calls go |
+//! | [`Purpose`], [`Asked`], `audit` | what a call is for; what a write does and for whom, told in the log |
+//! | [`Observer`] | who is told how calls go |
 //! | `reaction` | which reaction a refusal asks for |
 //! | `renewal` | keeps what a cloud issues for a while, such as a token |
 //! | `redact` | makes a vendor's words fit to be shown |
@@ -38,6 +39,7 @@ pub mod network;
 
 mod access_key;
 mod address;
+mod audit;
 mod batch;
 mod budget;
 mod caller;
@@ -67,10 +69,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use audit::Asked;
 pub use environment::{Environment, EnvironmentError};
 pub use error::{CloudError, Fault};
 pub use keyring::Keyring;
-pub use observer::Observer;
+pub use observer::{Observer, RequestMade};
 pub use purpose::{Purpose, Recall, Urgency};
 pub use transport::{HttpTransport, Transport, TransportError};
 

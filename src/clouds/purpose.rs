@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::Asked;
+
 /// How urgent a call is; in this order they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
@@ -43,6 +45,8 @@ pub struct Purpose {
     pub target: Arc<str>,
     /// What may take it back.
     pub recall: Recall,
+    /// What a write does, and for whom.
+    pub asked: Vec<Arc<Asked>>,
 }
 
 /// What may take a call back that has not been sent yet.
@@ -82,7 +86,8 @@ impl Eq for Recall {}
 impl Purpose {
     /// Of a call that nothing takes back.
     pub fn new(urgency: Urgency, namespace: impl Into<Arc<str>>, target: impl Into<Arc<str>>) -> Self {
-        Self { urgency, namespace: namespace.into(), target: target.into(), recall: Recall::default() }
+        let (namespace, target) = (namespace.into(), target.into());
+        Self { urgency, namespace, target, recall: Recall::default(), asked: Vec::new() }
     }
 
     /// The same, of a call that nothing takes back.
@@ -93,5 +98,11 @@ impl Purpose {
     /// That of one call which serves all of these: the most urgent one's. `None` for a call that serves nothing.
     pub(crate) fn most_urgent<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
         all.into_iter().min_by_key(|purpose| purpose.urgency)
+    }
+
+    /// That of one write which does what all of these are for. `None` of one that does nothing.
+    pub(super) fn of_write<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let asked = all.clone().into_iter().flat_map(|purpose| &purpose.asked).cloned().collect();
+        Self::most_urgent(all).map(|purpose| Self { asked, ..purpose.clone() })
     }
 }

@@ -2,13 +2,15 @@
 //! is sent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::asked::asked;
 use super::entry::ObjectKey;
 use super::gather::{Member, Principal, Written};
 use super::kind::{AccessKind, Change};
@@ -18,9 +20,8 @@ use super::parts::Part;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
 use super::steps::Planned;
-use super::wording::words;
-use crate::api::HeldRevocation;
-use crate::clouds::CloudError;
+use crate::api::{ConditionStatus, ConditionType, HeldRevocation};
+use crate::clouds::{CloudError, Purpose};
 use crate::plan::{Access, ClaimState, Standing};
 
 /// Reads of claims in flight at once in one pass.
@@ -36,6 +37,8 @@ pub(crate) struct Write<D> {
     pub(crate) change: Change<D>,
     /// What of it an account may hold back, and the namespace that it counts for.
     pub(crate) revokes: Option<(String, Access)>,
+    /// It gives back what somebody took away by hand.
+    repairs: bool,
 }
 
 impl<D> Write<D> {
@@ -122,6 +125,7 @@ impl<K: AccessKind> Pass<'_, K> {
         let is_limited = self.engine.accounts.limits_revocations(&part.account);
         let given_up = if is_limited { Access::new() } else { given_up };
         let purpose = self.purpose_of(principal, &part);
+        let purpose = Purpose { asked: vec![Arc::new(asked(principal, &planned.states, &part))], ..purpose };
         let change = Change {
             principal: principal.name.clone(),
             before: part.change.before.clone(),
@@ -132,7 +136,8 @@ impl<K: AccessKind> Pass<'_, K> {
             purpose,
         };
         let revokes = self.revokes(principal, &planned, &part);
-        Some(Write { principal: at, part, change, revokes })
+        let repairs = repairs(principal, &planned, &part);
+        Some(Write { principal: at, part, change, revokes, repairs })
     }
 
     /// What of a part an account may hold back. Not what is over, whatever else ends it, nor a move, nor what it has let go
@@ -223,11 +228,11 @@ impl<K: AccessKind> Pass<'_, K> {
             self.memory().landing.sending(&write.change.principal, &write.part.change, until);
         }
         let (written, changes): (Vec<_>, Vec<_>) =
-            writes.into_iter().map(|write| ((write.principal, write.part), write.change)).unzip();
+            writes.into_iter().map(|write| ((write.principal, write.part, write.repairs), write.change)).unzip();
         let results = K::write(&client, self.target, &changes).await;
         let now = Instant::now();
         let mut doubtful = false;
-        for (((at, part), change), result) in written.into_iter().zip(&changes).zip(results) {
+        for (((at, part, repairs), change), result) in written.into_iter().zip(&changes).zip(results) {
             let mut memory = self.memory();
             if let Err(CloudError::TurnMissed { fault }) = &result
                 && !fault.partly
@@ -236,10 +241,12 @@ impl<K: AccessKind> Pass<'_, K> {
                 principals[at].written = Written::TurnMissed;
                 continue;
             }
-            principals[at].written = Written::Sent(change.purpose.clone());
-            self.log(account, change, &result);
+            principals[at].written = Written::Sent(Purpose { asked: Vec::new(), ..change.purpose.clone() });
             match result {
                 Ok(()) => {
+                    if repairs {
+                        self.engine.metrics.drift_repaired();
+                    }
                     memory.landing.accepted(&change.principal, &part.change, until, now);
                     memory.succeeded(&change.principal, &part, now, self.engine.sure_from());
                 }
@@ -259,16 +266,15 @@ impl<K: AccessKind> Pass<'_, K> {
             self.engine.accounts.doubt(account).await;
         }
     }
+}
 
-    /// One line per cloud write: what, through which account, and how it ended.
-    fn log(&self, account: &ObjectKey, change: &Change<K::Details>, result: &Result<(), CloudError>) {
-        let (granted, revoked) = (words(&(&change.after - &change.before)), words(&(&change.before - &change.after)));
-        let (principal, group, secret_set) = (&change.principal, self.group, change.secret.is_some());
-        match result {
-            Ok(()) => info!(%group, %account, principal, granted, revoked, secret_set, "access changed"),
-            Err(error) => {
-                warn!(%group, %account, principal, granted, revoked, secret_set, %error, "a change of access failed");
-            }
-        }
-    }
+/// A part gives back what a claim had and asks for as before: somebody else has taken it away.
+fn repairs<K: AccessKind>(principal: &Principal<K>, planned: &Planned, part: &Part) -> bool {
+    let added = part.change.added();
+    let had_all = |(member, state): (&Member<K>, &ClaimState)| {
+        let held = member.entry.status().condition(ConditionType::Held);
+        let was_held = held.is_some_and(|held| held.status == ConditionStatus::True);
+        was_held && member.entry.is_settled() && added.is_subset(&state.owned)
+    };
+    !added.is_empty() && principal.members.iter().zip(&planned.states).any(had_all)
 }

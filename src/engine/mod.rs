@@ -15,22 +15,24 @@
 //! | `urgency` | what a pass's calls are for: what is urgent goes first |
 //! | `pass`, `course` | list, plan, apply, report; in which order |
 //! | `gather`, `observe` | what a pass works on: its claims, and what the cloud shows |
-//! | `steps`, `changes`, `parts` | carry out what was planned: Kubernetes first, then the cloud; through which account |
+//! | `steps`, `changes`, `parts`, `asked` | carry out what was planned: Kubernetes first, then the cloud; through which account; who asked |
 //! | `brake`, `ledger` | what an account's revocationLimit lets go, and what it holds back |
 //! | `standing` | what a claim may do now, and why: validity, suspension, mode |
-//! | `unmanaged` | counts what nobody asked for |
+//! | `unmanaged`, `figures` | counts what nobody asked for; and objects and accounts for the metrics |
 //! | `report`, `wording`, `status`, `events` | how claims rest, in words, conditions and events |
 //! | `memory`, `landing`, `reaction` | what is remembered between passes; writes as lists show them; patience with failures |
 //! | [`problem`](Problem) | why something that a claim needs cannot be used |
 
 mod account_objects;
 mod accounts;
+mod asked;
 mod brake;
 mod calls;
 mod changes;
 mod course;
 mod entry;
 mod events;
+mod figures;
 mod gather;
 mod group;
 mod guard;
@@ -90,7 +92,7 @@ use crate::api::AccountKind;
 use crate::clock::Clock;
 use crate::clouds::Urgency;
 use crate::lease::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::{KindMetrics, Metrics};
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
@@ -200,6 +202,7 @@ impl Context {
         let tenants = Arc::new(Tenants::default());
         let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), &settings);
         let accounts = Arc::new(accounts);
+        figures::count_accounts(&metrics, &accounts);
         let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
         let health = Arc::new(Health::default());
         let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));
@@ -235,6 +238,7 @@ struct Engine<K: AccessKind> {
     guard: Arc<Guard>,
     health: Arc<Health>,
     unmanaged: Arc<Unmanaged>,
+    metrics: KindMetrics,
     store: Store<K::Object>,
     objects: Objects<K::Object>,
     clients: Mutex<HashMap<ObjectKey, VersionedClient<K>>>,

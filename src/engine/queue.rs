@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use futures::StreamExt;
 use futures::stream;
@@ -17,6 +17,7 @@ use super::course;
 use super::group::Group;
 use super::kind::AccessKind;
 use super::ready::{Ready, Start};
+use crate::metrics::PassResult;
 
 /// Runs passes until told to stop; then waits for the running ones, for a while.
 pub(crate) async fn run<K: AccessKind>(
@@ -30,6 +31,7 @@ pub(crate) async fn run<K: AccessKind>(
     let mut passes = JoinSet::new();
     let mut groups: HashMap<Id, Group> = HashMap::new();
     loop {
+        engine.metrics.set_due(ready.waiting());
         while let Some(start) = ready.next() {
             let group = start.group.clone();
             let pass = passes.spawn(one_pass(Arc::clone(&engine), start));
@@ -54,9 +56,11 @@ pub(crate) async fn run<K: AccessKind>(
 /// A pass is due: now, or when its target has rested.
 fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
     let due = engine.due(&group);
-    match engine.rests_until(&group, &due) {
-        Some(run_at) => engine.schedule_at(run_at, group),
-        None => ready.add(group, due),
+    if let Some(run_at) = engine.rests_until(&group, &due) {
+        engine.schedule_at(run_at, group);
+    } else {
+        engine.metrics.pass_is_due();
+        ready.add(group, due);
     }
 }
 
@@ -64,12 +68,24 @@ fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
 async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, start: Start) -> Option<Instant> {
     let Start { group, due, hurry } = start;
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
+    let pass = engine.metrics.pass(&due.urgency.to_string());
     let Ok(next) = timeout(limit, course::run(&engine, &group, hurry)).await else {
         warn!(%group, ?limit, "a pass took too long and was given up");
         return Some(Instant::now() + engine.settings.retry_after_refusal);
     };
+    pass.end(result(&engine, &group, next), started.elapsed());
     engine.rest(&group, due, started, next);
     next
+}
+
+/// How a pass has ended that says when to look at the group next.
+fn result<K: AccessKind>(engine: &Engine<K>, group: &Group, next: Option<Instant>) -> PassResult {
+    let failed = || engine.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).failed_looks > 0;
+    match next {
+        None => PassResult::Success,
+        Some(_) if failed() => PassResult::Error,
+        Some(_) => PassResult::RequeueAfter,
+    }
 }
 
 fn finish<K: AccessKind>(

@@ -128,6 +128,11 @@ impl Ready {
         Some(Start { group, due, hurry: hurried })
     }
 
+    /// How many passes are due and have not begun.
+    pub(crate) fn waiting(&self) -> usize {
+        self.due.len()
+    }
+
     /// The pass of a group has ended. Returns whether the next one is due already.
     pub(crate) fn finished(&mut self, group: &Group) -> bool {
         self.running.remove(group).is_some_and(|running| running.is_due_again)

@@ -194,6 +194,13 @@ impl<O: AccessObject> Store<O> {
         inner.entries.values().filter(|(entry, _)| which(entry)).map(|(_, group)| group.clone()).collect()
     }
 
+    /// Looks at every object.
+    pub(crate) fn sweep(&self, mut look: impl FnMut(&Entry<O>)) {
+        for (entry, _) in self.lock().entries.values() {
+            look(entry);
+        }
+    }
+
     /// How the objects use accounts. Costs nothing while none changes.
     pub(crate) fn tally(&self) -> Arc<Tally> {
         let inner = &mut *self.lock();

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
-use kube::Api;
+use kube::{Api, Resource};
 use tokio::sync::{mpsc, watch as signal};
 
 use super::entry::ObjectKey;
@@ -14,7 +14,7 @@ use super::kind::AccessKind;
 use super::objects::Objects;
 use super::store::Store;
 use super::tally::Counts;
-use super::{Context, Engine, queue, watch};
+use super::{Context, Engine, figures, queue, watch};
 use crate::api::{CloudAccount, ClusterCloudAccount};
 
 /// A part of the operator that runs until it is told to stop.
@@ -24,6 +24,8 @@ pub type Task = futures::future::BoxFuture<'static, ()>;
 pub struct KindTasks {
     /// Watches its objects, and runs its passes.
     pub run: Task,
+    /// Ends when all its objects are known.
+    pub all_known: Task,
     /// What has to do with accounts.
     pub account_use: AccountUse,
 }
@@ -56,6 +58,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         guard: Arc::clone(&context.guard),
         health: Arc::clone(&context.health),
         unmanaged: Arc::clone(&context.unmanaged),
+        metrics: context.metrics.of_kind(&K::Object::kind(&())),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), Arc::clone(&context.calls)),
         clients: Mutex::default(),
@@ -64,9 +67,11 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         events: context.events.clone(),
         leadership: context.leadership.clone(),
     });
+    figures::count_objects(context, &engine);
     let stop = context.stop.clone();
     let (known, objects_known) = signal::channel(0);
     let scopes = watch::scopes(&context.settings.namespaces);
+    let all_known = Box::pin(watch::all_of(scopes.len(), objects_known.clone()));
     let account_use = account_use(&engine, objects_known.clone(), scopes.len());
     let run = async move {
         let complete = watch::all_of(scopes.len(), objects_known);
@@ -95,7 +100,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         futures::pin_mut!(watches, passes, clock);
         futures::future::select(futures::future::select(watches, clock), passes).await;
     };
-    KindTasks { run: Box::pin(run), account_use }
+    KindTasks { run: Box::pin(run), all_known, account_use }
 }
 
 fn account_use<K: AccessKind>(engine: &Arc<Engine<K>>, lists: signal::Receiver<usize>, scopes: usize) -> AccountUse {

@@ -101,7 +101,8 @@ impl Collected {
         let writer = collected.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
+            .json()
+            .flatten_event(true)
             .with_writer(move || writer.clone())
             .finish();
         (collected, tracing::subscriber::set_default(subscriber))

@@ -31,7 +31,8 @@ impl Launch {
     fn start(&self) -> Child {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
-        command.env("KUBECONFIG", &self.kubeconfig).env("RUST_LOG", "trace").envs(self.environment.iter().cloned());
+        command.env("KUBECONFIG", &self.kubeconfig).env("RUST_LOG", "trace").env("LOG_FORMAT", "json");
+        command.envs(self.environment.iter().cloned());
         command.args(&self.arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap()
     }
 }

@@ -7,17 +7,23 @@ use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use cloud_access_operator::clouds::Urgency;
 use cloud_access_operator::metrics::Metrics;
+use cloud_access_operator::plan::Outcome;
 use cloud_access_operator::server::Server;
 use futures::future::{Either, select};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::runner::Runner;
 use crate::script::Script;
 use crate::world::{World, in_virtual_time};
+
+/// Who is asked for anything.
+const SERVICES: [&str; 7] = ["dli", "dws", "dataarts", "iam", "ehpc", "sts", "pod-identity"];
 
 /// How long a server on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -25,7 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Where an operator serves its metrics, by its log: where it said last, if it was started more than once.
 pub fn served_at(log: &str) -> Option<SocketAddr> {
     let line = log.lines().rfind(|line| line.contains("metrics are served"))?;
-    line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok()
+    serde_json::from_str::<Value>(line).ok()?["address"].as_str()?.parse().ok()
 }
 
 /// The metrics that are served there.
@@ -33,6 +39,12 @@ pub async fn fetch(address: SocketAddr) -> Result<String, String> {
     let answer = ask(address, "GET", "/metrics").await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("the answer has no end of headers")?;
     if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
+}
+
+/// Whether an operator, by its log, says that it knows all that it watches.
+pub async fn is_ready(log: &str) -> bool {
+    let Some(address) = served_at(log) else { return false };
+    ask(address, "GET", "/readyz").await.is_ok_and(|answer| answer.starts_with("HTTP/1.0 200 "))
 }
 
 /// The whole answer to a request. HTTP/1.0: it ends with the connection, and is never chunked.
@@ -47,6 +59,44 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> Result<String, St
     answer.map_err(|_| "no answer")?.map_err(|error| error.to_string())
 }
 
+/// Whether each label has one of few values, but for those that name a namespace, an account or a target: no metric grows with
+/// users or objects.
+pub fn are_bounded(metrics: &str) -> Result<(), String> {
+    let kinds = ["QueueGrant", "PoolMembership", "WorkspaceMember", "HpcUser"];
+    let lower = kinds.map(str::to_ascii_lowercase);
+    let outcomes = Outcome::ALL.map(Outcome::reason);
+    let is_number = |value: &str| value.parse::<f64>().is_ok();
+    // Words of the operator's own sources: no name of a user, a group or an object is one.
+    let is_operation = |value: &str| value.contains(' ') && value.len() < 40;
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let Some((series, _)) = line.rsplit_once("} ") else { continue };
+        let labels = series.split_once('{').map_or("", |(_, labels)| labels);
+        for (label, value) in labels.split("\",").filter_map(|label| label.trim_end_matches('"').split_once("=\"")) {
+            let is_known = match label {
+                "namespace" | "account" | "target" => true,
+                "kind" => kinds.contains(&value),
+                "controller" => lower.iter().any(|kind| kind == value),
+                "name" => lower.iter().any(|kind| kind == value) || value == "cloud-access-operator",
+                "outcome" => outcomes.contains(&value) || ["New", "Other"].contains(&value),
+                "stalled" => ["true", "false"].contains(&value),
+                "class" => Urgency::ALL.iter().any(|class| class.to_string() == value),
+                "vendor" => ["huawei", "alibaba"].contains(&value),
+                "service" => SERVICES.contains(&value),
+                "operation" => is_operation(value),
+                "code" => value == "none" || value.len() == 3 && is_number(value),
+                "result" => ["success", "requeue_after", "error"].contains(&value),
+                "version" => value == env!("CARGO_PKG_VERSION"),
+                "le" => value == "+Inf" || is_number(value),
+                _ => false,
+            };
+            if !is_known {
+                return Err(format!("the label {label} has no such value: {line}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether the metrics have this line, `NAME{label="value"} VALUE`, or no line of the series, `NAME{…} absent`.
 pub fn shows(metrics: &str, expected: &str) -> Result<(), String> {
     let holds = match expected.strip_suffix(" absent") {
@@ -57,12 +107,13 @@ pub fn shows(metrics: &str, expected: &str) -> Result<(), String> {
 }
 
 /// Does the work while metrics with one series are served.
-async fn while_served<T>(work: impl AsyncFnOnce(SocketAddr) -> T) -> T {
+async fn while_served<T>(work: impl AsyncFnOnce(SocketAddr, watch::Sender<bool>) -> T) -> T {
     let metrics = Metrics::default();
     metrics.set_unmanaged_principals("etl", 2);
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), metrics).await.unwrap();
+    let (ready, is_ready) = watch::channel(false);
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), metrics, is_ready).await.unwrap();
     let address = server.address();
-    match select(pin!(work(address)), pin!(server.run())).await {
+    match select(pin!(work(address, ready)), pin!(server.run())).await {
         Either::Left((done, _)) => done,
         Either::Right(_) => panic!("the server ended"),
     }
@@ -70,7 +121,7 @@ async fn while_served<T>(work: impl AsyncFnOnce(SocketAddr) -> T) -> T {
 
 #[tokio::test]
 async fn get_is_answered_with_the_metrics_and_nothing_else_is() {
-    while_served(async |address| {
+    while_served(async |address, _| {
         let answer = ask(address, "GET", "/metrics").await.unwrap();
         assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
         let type_ = "\r\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
@@ -93,8 +144,19 @@ async fn get_is_answered_with_the_metrics_and_nothing_else_is() {
 }
 
 #[tokio::test]
+async fn who_lives_says_so_and_is_ready_once_all_is_known() {
+    while_served(async |address, ready| {
+        let status = async |path| ask(address, "GET", path).await.unwrap()[9..12].to_owned();
+        assert_eq!((status("/livez").await, status("/readyz").await), ("200".to_owned(), "503".to_owned()));
+        ready.send_replace(true);
+        assert_eq!((status("/livez").await, status("/readyz").await), ("200".to_owned(), "200".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_dawdles_is_cut_off_and_holds_up_others_no_longer() {
-    while_served(async |address| {
+    while_served(async |address, _| {
         let mut dawdlers = Vec::new();
         for _ in 0..25 {
             dawdlers.push(TcpStream::connect(address).await.unwrap());
@@ -151,6 +213,7 @@ impl Lonely {
         std::fs::write(&kubeconfig, config.to_string()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-access-operator"));
         command.args(["--metrics-address", metrics_address]).env("KUBECONFIG", kubeconfig).env("RUST_LOG", "info");
+        command.env("LOG_FORMAT", "json");
         let child = command.stdin(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log }
     }
@@ -185,6 +248,8 @@ async fn the_binary_serves_where_it_logs_even_without_an_api_server_until_it_sto
     let mut operator = Lonely::start("serves", "127.0.0.1:0");
     let address = operator.eventually(|operator| served_at(&operator.log())).await;
     assert!(fetch(address).await.unwrap().ends_with("# EOF\n"));
+    assert!(ask(address, "GET", "/livez").await.unwrap().starts_with("HTTP/1.0 200 "));
+    assert!(!is_ready(&operator.log()).await, "nothing is known");
     let told = Command::new("kill").args(["-TERM", &operator.child.id().to_string()]).status();
     assert!(told.unwrap().success());
     let status = operator.eventually(|operator| operator.child.try_wait().unwrap()).await;

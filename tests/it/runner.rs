@@ -9,6 +9,7 @@ use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 
 use crate::manifests::of_operator;
+use crate::metrics::are_bounded;
 use crate::privileges::{may_lead, refusals};
 use crate::script::{Script, Step};
 use crate::world::World;
@@ -51,7 +52,10 @@ impl Runner {
         let mut runner = Self::begin(world).await;
         let played = runner.play(script).await;
         let ended = match played {
-            Ok(()) => runner.end().await,
+            Ok(()) => {
+                let killed = script.steps.iter().any(|step| step.words[0] == "kill");
+                runner.end().await.and_then(|()| runner.audit_equals_journal(killed))
+            }
             broken => broken,
         };
         if let Err(Broken(what)) = ended {
@@ -83,6 +87,7 @@ impl Runner {
     pub async fn end(&mut self) -> Result<(), Broken> {
         // It may have been stopped by the scenario.
         let metrics = self.world.metrics().await.unwrap_or_default();
+        are_bounded(&metrics).map_err(|label| Broken(format!(" {label}")))?;
         self.world.kill_operator();
         let refused = refusals(&self.world.log().unwrap_or_default());
         if !refused.is_empty() {

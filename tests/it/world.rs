@@ -116,7 +116,7 @@ impl World {
             collected: None,
             random: || 0.5,
             settings: with_defaults(settings),
-            run: |operator, stop| operator.run(stop).boxed(),
+            run: |operator, stop| operator.run(stop, watch::channel(false).0).boxed(),
         }
     }
 
@@ -150,7 +150,7 @@ impl World {
             collected: None,
             random: || 0.5,
             settings: with_defaults(settings),
-            run: |operator, stop| operator.run(stop).boxed(),
+            run: |operator, stop| operator.run(stop, watch::channel(false).0).boxed(),
         }
     }
 

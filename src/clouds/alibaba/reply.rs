@@ -26,6 +26,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The vendor's id of the request.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.fault.request_id.as_deref()
+    }
+
     /// An error that says why the answer cannot be relied on, in our words.
     pub(super) fn unexpected(&self, message: &str) -> CloudError {
         CloudError::UnexpectedReply { fault: Fault { message: message.to_owned(), ..self.fault.clone() } }

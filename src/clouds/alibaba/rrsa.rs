@@ -113,7 +113,7 @@ impl Role {
     async fn send(&self, wire: &Wire, now: Timestamp, token: &FileToken) -> Result<Response<Bytes>, CloudError> {
         let unfit = |_| CloudError::Rejected { fault: Fault::of(EXCHANGE, "not sent: not a valid request") };
         let request = self.request(&timestamp(now), token).map_err(unfit)?;
-        wire.exchange(EXCHANGE, request).await
+        wire.exchange("sts", EXCHANGE, request).await
     }
 }
 

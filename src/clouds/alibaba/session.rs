@@ -96,7 +96,8 @@ impl Session {
             }
             Credentials::Rrsa(role) => Keys::Exchanged { exchange: Box::new(role), issued },
         };
-        let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Alibaba), redactor };
+        let wire =
+            Wire { transport, clock, skew: keyring.skew(Vendor::Alibaba), observer: keyring.observer(), redactor };
         Ok(Self(Arc::new(Inner {
             endpoint: endpoint.unwrap_or_else(|| Endpoint::alibaba("ehpc", &region)),
             region,
@@ -224,6 +225,10 @@ impl Attempt for Signed<'_> {
     type Proof = Signer;
     type Answer = Answer;
 
+    fn service(&self) -> &'static str {
+        "ehpc"
+    }
+
     fn operation(&self) -> &'static str {
         self.call.operation
     }
@@ -251,6 +256,10 @@ impl Attempt for Signed<'_> {
     fn read(&self, wire: &Wire, response: &Response<Bytes>, signer: &Signer) -> Result<Answer, CloudError> {
         let redactor = wire.redactor.hiding(&signer.hidden());
         reply::read(self.call.operation, response, &redactor, &self.call.passwords)
+    }
+
+    fn request_id(answer: &Answer) -> Option<&str> {
+        answer.request_id()
     }
 
     fn can_do_better(&self, wire: &Wire, signer: &Signer, date: Option<Timestamp>) -> bool {

@@ -192,7 +192,7 @@ impl Auth {
             Call { service: Service::Iam, operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
         let unfit = |_| CloudError::Rejected { fault: Fault::of(FETCH, "not sent: not a valid request") };
         let request = call.to_request(iam).map_err(unfit)?;
-        let response = wire.exchange(FETCH, request).await?;
+        let response = wire.exchange(Service::Iam.name(), FETCH, request).await?;
         let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor)?;
         let value = response.headers().get(SUBJECT_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         match value {

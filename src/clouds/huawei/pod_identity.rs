@@ -64,7 +64,7 @@ impl PodIdentity {
     async fn make(&self, wire: &Wire) -> Result<Fresh<Arc<AccessKey>>, CloudError> {
         let token = self.token_file.read(EXCHANGE).await?;
         let unfit = |_| CloudError::Rejected { fault: Fault::of(EXCHANGE, "not sent: not a valid request") };
-        let response = wire.exchange(EXCHANGE, self.request(&token).map_err(unfit)?).await?;
+        let response = wire.exchange("pod-identity", EXCHANGE, self.request(&token).map_err(unfit)?).await?;
         let redactor = token.hidden_by(&wire.redactor);
         let answer = reply::read(EXCHANGE, &response, wire.clock.now(), &redactor)?;
         let field = |name| answer.json.pointer(name)?.as_str();

@@ -23,6 +23,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The vendor's id of the request, if it said one.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// An error that says why the answer cannot be relied on, in our words.
     pub(super) fn unexpected(&self, message: &str) -> CloudError {
         CloudError::UnexpectedReply {

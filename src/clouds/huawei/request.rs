@@ -44,6 +44,16 @@ impl Service {
         }
     }
 
+    /// What the operator calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Dli => "dli",
+            Self::Dws => "dws",
+            Self::DataArts => "dataarts",
+            Self::Iam => "iam",
+        }
+    }
+
     /// What a body is said to be.
     pub(super) fn content_type(self) -> &'static str {
         match self {

@@ -83,7 +83,8 @@ impl Session {
         let mut redactor = Redactor::default();
         let credential = keyring.credential(Vendor::Huawei, &credentials.parts(), requests_per_second);
         let auth = Auth::new(credentials, project_id.clone(), iam.endpoint.clone(), keyring, &mut redactor)?;
-        let wire = Wire { transport, clock, skew: keyring.skew(Vendor::Huawei), redactor };
+        let wire =
+            Wire { transport, clock, skew: keyring.skew(Vendor::Huawei), observer: keyring.observer(), redactor };
         let caller = Caller::new(wire, credential);
         Ok(Self(Arc::new(Inner { region, project_id, dli, dws, data_arts, iam, auth, caller })))
     }
@@ -157,6 +158,10 @@ impl Attempt for Authenticated<'_> {
     type Proof = Proof;
     type Answer = Answer;
 
+    fn service(&self) -> &'static str {
+        self.call.service.name()
+    }
+
     fn operation(&self) -> &'static str {
         self.call.operation
     }
@@ -175,6 +180,10 @@ impl Attempt for Authenticated<'_> {
 
     fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Proof) -> Result<Answer, CloudError> {
         reply::read(self.call.operation, response, wire.clock.now(), &wire.redactor.hiding(&proof.hidden()))
+    }
+
+    fn request_id(answer: &Answer) -> Option<&str> {
+        answer.request_id()
     }
 
     fn can_do_better(&self, wire: &Wire, proof: &Proof, date: Option<Timestamp>) -> bool {

@@ -15,6 +15,7 @@ use super::rig::{Harm, Peer, Rig};
 use super::{PATIENCE, within_patience};
 use crate::environment::environment;
 use crate::launch::{Launch, Process};
+use crate::metrics::is_ready;
 use crate::runner::{Broken, Runner};
 use crate::script::Script;
 use crate::world::{Operation, World};
@@ -89,7 +90,11 @@ impl Pair {
     /// Waits until the second one has all objects in its store.
     async fn follows(&self) {
         let log = || std::fs::read_to_string(&self.second.log).unwrap_or_default();
-        within_patience(|| log().matches("are known").count() >= 7).await;
+        let until = Instant::now() + PATIENCE;
+        while !is_ready(&log()).await {
+            assert!(Instant::now() < until, "it does not become ready: {}", log());
+            sleep(Duration::from_millis(50)).await;
+        }
         assert!(!self.second.has_led());
         let written = self.second.rig.exchanges().into_iter().find(|exchange| exchange.method != Method::GET);
         assert!(written.is_none(), "who follows only watches: {written:?}");

@@ -193,11 +193,11 @@ impl Ehpc {
             Generation::V2018 => v2018::words(step, users),
             Generation::V2024 => v2024::words(step, users),
         };
-        let purpose = Purpose::most_urgent(users.iter().map(|user| &user.purpose));
+        let purpose = Purpose::of_write(users.iter().map(|user| &user.purpose));
         let Some(purpose) = purpose else { return Ok(()) };
         // Of some this is the second call.
         let goes_on = step == Step::SetPassword && users.iter().any(|user| user.before != user.after);
-        let purpose = if goes_on { &purpose.kept() } else { purpose };
+        let purpose = if goes_on { &purpose.kept() } else { &purpose };
         parameters.insert(0, ("ClusterId".to_owned(), cluster.to_owned()));
         let passwords = users.iter().filter_map(|user| user.password.clone()).collect();
         let call = Call { operation: step.operation(), action, generation, method, parameters, passwords, send_by };

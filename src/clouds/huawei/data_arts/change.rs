@@ -292,9 +292,9 @@ impl Changing<'_> {
         let send_by = if operation == UPDATE { self.replace_by } else { self.send_by };
         let call = Call::get(Service::DataArts, operation, target, send_by).with_body(method, body);
         let concerned = self.changes.iter().filter(|change| ids.contains(&change.id.as_str()));
-        let purpose = Purpose::most_urgent(concerned.map(|change| &change.purpose));
+        let purpose = Purpose::of_write(concerned.map(|change| &change.purpose));
         let Some(purpose) = purpose else { return Ok(()) };
-        let written = session.write(&call, purpose).await.and_then(|answer| answer.confirmed());
+        let written = session.write(&call, &purpose).await.and_then(|answer| answer.confirmed());
         written.map_err(|error| {
             let error = explained(error, asked_for);
             refusal(if let [id] = ids { about_the_principal(error, self.workspace, id) } else { error })

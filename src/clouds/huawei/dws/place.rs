@@ -181,12 +181,12 @@ impl Placing<'_> {
         let body = json!({"queue_name": pool, "user_list": list});
         let target = workload.target(&["queues", pool, "users", action.name()], &[]);
         let call = Call::get(Service::Dws, action.operation(), target, self.send_by).with_body(Method::POST, &body);
-        let purpose = Purpose::most_urgent(indexes.iter().map(|&index| &self.changes[index].purpose));
+        let purpose = Purpose::of_write(indexes.iter().map(|&index| &self.changes[index].purpose));
         let Some(purpose) = purpose else { return Ok(()) };
         // Whoever has left is in no pool until this has gone.
         let moves = |index: &usize| !self.differences[*index].removed.is_empty();
         let is_second = action == Action::Join && indexes.iter().any(moves);
-        let purpose = if is_second { &purpose.kept() } else { purpose };
+        let purpose = if is_second { &purpose.kept() } else { &purpose };
         let written = self.dws.session.write(&call, purpose).await.and_then(|answer| wire::accepted(&answer));
         written.map_err(|error| {
             let error = explained(error, "");
