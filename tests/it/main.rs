@@ -34,5 +34,6 @@ mod start;
 mod switches;
 mod tenancy;
 mod threats;
+mod tools;
 mod wire;
 mod world;

@@ -9,6 +9,7 @@ mod demo;
 mod environment;
 mod failure;
 mod generate;
+mod go;
 mod interrupt;
 mod kubectl;
 mod loopback;
@@ -18,6 +19,7 @@ mod progress;
 mod samples;
 mod simulator;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

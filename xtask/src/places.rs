@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 use crate::process;
+use crate::progress::say;
 
 /// The directories that commands work in.
 #[derive(Clone, Debug)]
@@ -116,6 +117,18 @@ pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(content.as_bytes()))
         .map_err(|error| cannot("write", path, error))
+}
+
+/// One download or build in a cache at a time, whichever checkouts ask for it, for as long as the answer lives.
+pub(crate) fn lock(cache: &Path, what: &str) -> Result<fs::File> {
+    let path = cache.join("lock");
+    let failed = |error: std::io::Error| cannot("lock", &path, error);
+    let file = fs::File::create(&path).map_err(failed)?;
+    if file.try_lock().is_err() {
+        say(format!("==> Another command is obtaining {what}, waiting for that one"));
+        file.lock().map_err(failed)?;
+    }
+    Ok(file)
 }
 
 /// A failure about a file.

@@ -8,10 +8,14 @@ use crate::failure::Result;
 use crate::places::{self, Places};
 use crate::process;
 use crate::progress::{Stopwatch, human, say};
+use crate::tools;
 
 /// Where tests find kubeconfigs, `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`; and
 /// `audit.log`, which has every request to the API server.
 const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
+
+/// Where tests find the programs that they run beside the operator.
+const TEST_TOOLS: &str = "CLOUD_ACCESS_TEST_TOOLS";
 
 /// Runs the tests; `arguments` are for `cargo test`.
 pub(crate) fn test(places: &Places, arguments: &[String]) -> Result<()> {
@@ -24,6 +28,7 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
     let controllers = control_plane::obtain_controllers(places, &workbench.guard)?;
+    let tools = tools::obtain(places, &workbench.guard, &workbench.directory)?;
 
     // Built first: an idle control plane would only slow the compiler down, and compile errors come sooner.
     say("==> Building the tests");
@@ -39,7 +44,7 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     say("==> Running the tests");
     let mut tests = cargo_test(places);
     tests.args(arguments).env(TEST_ENVIRONMENT, &workbench.directory).env("NO_PROXY", places::no_proxy());
-    tests.envs(variables.iter().map(|(name, value)| (name, value)));
+    tests.env(TEST_TOOLS, &tools).envs(variables.iter().map(|(name, value)| (name, value)));
     if let Err(failure) = process::run("`cargo test`", &mut tests) {
         // A dead API server explains more than the tests that missed it.
         control_plane.check()?;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha512};
 
 use super::{ETCD, KUBE_APISERVER, KUBECTL, versions};
 use crate::failure::{Failure, Result};
+use crate::go;
 use crate::places::{cannot, make_directory, make_empty_directory};
 use crate::process;
 use crate::progress::say;
@@ -37,7 +38,7 @@ fn install_by_way_of(staging: &Path, directory: &Path, wanted: &str) -> Result<(
     let index = staging.join("index.yaml");
     download(INDEX, &index, 15)?;
     let index = fs::read_to_string(&index).map_err(|error| cannot("read", &index, error))?;
-    let release = newest(&index, wanted, &versions::platform())
+    let release = newest(&index, wanted, &go::platform())
         .ok_or_else(|| Failure::new(format!("the index has no archive like {wanted} for this machine")))?;
 
     say(format!("    downloading {}", release.link));

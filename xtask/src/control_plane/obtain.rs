@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Binaries, ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBECTL, archive, build, versions};
 use crate::failure::{Failure, Result};
+use crate::go;
 use crate::places::{self, Places};
 use crate::process::Guard;
 use crate::progress::say;
+
+/// What is locked, as others read it who wait.
+const LOCKED: &str = "the control plane";
 
 /// The binaries, from the first place that has them; what is downloaded or built is cached for the next time.
 pub(crate) fn obtain(places: &Places, guard: &Guard) -> Result<Binaries> {
@@ -19,7 +23,7 @@ pub(crate) fn obtain(places: &Places, guard: &Guard) -> Result<Binaries> {
         return Ok(cached);
     }
     places::make_directory(&cache.root)?;
-    let _lock = cache.lock()?;
+    let _lock = places::lock(&cache.root, LOCKED)?;
     // Somebody else may have filled the cache while we waited for the lock.
     if let Some(cached) = cache.look(machine.as_deref()) {
         return Ok(cached);
@@ -52,7 +56,7 @@ pub(crate) fn obtain_controllers(places: &Places, guard: &Guard) -> Result<PathB
         return Ok(found);
     }
     places::make_directory(&cache.root)?;
-    let _lock = cache.lock()?;
+    let _lock = places::lock(&cache.root, LOCKED)?;
     build::install(places, guard, &cache.root, &cache.built, &[KUBE_CONTROLLER_MANAGER])?;
     Ok(built)
 }
@@ -90,7 +94,7 @@ struct Cache {
 impl Cache {
     fn of(places: &Places) -> Result<Self> {
         let root = places.cache.join("control-plane");
-        let (kubernetes, etcd, platform) = (versions::kubernetes()?, versions::etcd()?, versions::platform());
+        let (kubernetes, etcd, platform) = (versions::kubernetes()?, versions::etcd()?, go::platform());
         Ok(Self {
             downloaded: root.join(format!("{kubernetes}-envtest-{platform}")),
             built: root.join(format!("{kubernetes}-etcd-{etcd}-{platform}")),
@@ -100,17 +104,5 @@ impl Cache {
 
     fn look(&self, machine_kubectl: Option<&Path>) -> Option<Binaries> {
         complete(&self.downloaded, machine_kubectl).or_else(|| complete(&self.built, machine_kubectl))
-    }
-
-    /// One download or build at a time, whichever checkouts ask for it.
-    fn lock(&self) -> Result<std::fs::File> {
-        let path = self.root.join("lock");
-        let failed = |error: std::io::Error| places::cannot("lock", &path, error);
-        let file = std::fs::File::create(&path).map_err(failed)?;
-        if file.try_lock().is_err() {
-            say("==> Control plane: another command is obtaining it, waiting for that one");
-            file.lock().map_err(failed)?;
-        }
-        Ok(file)
     }
 }

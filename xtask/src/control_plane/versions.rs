@@ -1,6 +1,7 @@
 //! Which versions are built, read from the Go modules in `control-plane/`, so that they are written once.
 
 use crate::failure::{Failure, Result};
+use crate::go;
 
 const ETCD: &str = include_str!("../../control-plane/etcd/go.mod");
 const KUBERNETES: &str = include_str!("../../control-plane/kubernetes/go.mod");
@@ -21,23 +22,9 @@ pub(super) fn major_and_minor(version: &str) -> Option<(&str, &str)> {
     Some((major, rest.split_once('.')?.0))
 }
 
-/// This machine as Go names it.
-pub(super) fn platform() -> String {
-    let system = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let processor = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    format!("{system}-{processor}")
-}
-
 fn pinned(go_mod: &'static str, module: &str) -> Result<&'static str> {
-    let line = go_mod.lines().find_map(|line| line.strip_prefix("require ")?.strip_prefix(module)?.strip_prefix(' '));
-    line.map(str::trim).ok_or_else(|| Failure::new(format!("xtask/control-plane has no go.mod that requires {module}")))
+    go::pinned(go_mod, module)
+        .ok_or_else(|| Failure::new(format!("xtask/control-plane has no go.mod that requires {module}")))
 }
 
 #[cfg(test)]
