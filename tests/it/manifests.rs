@@ -76,12 +76,12 @@ fn a_new_object_is_not_current_before_it_was_looked_at() {
     assert_eq!(status["default"], json!({"observedGeneration": -1}));
 }
 
-/// What of `deploy/rbac.yaml` is the operator's, of these kinds.
+/// What of `deploy/base/rbac.yaml` is the operator's, of these kinds.
 pub fn of_operator(kinds: &[&str]) -> Vec<Value> {
     let is_ours = |document: &Value| {
         document["metadata"]["name"] == "cloud-access-operator" && kinds.iter().any(|kind| document["kind"] == *kind)
     };
-    documents(&root().join("deploy/rbac.yaml")).into_iter().filter(is_ours).collect()
+    documents(&root().join("deploy/base/rbac.yaml")).into_iter().filter(is_ours).collect()
 }
 
 /// All that the operator may do, everywhere and in its own namespace.
@@ -103,7 +103,7 @@ fn the_operator_may_do_no_more_than_it_does() {
 #[test]
 fn nobody_but_the_operator_may_write_by_the_shipped_roles() {
     let is_role = |document: &Value| matches!(document["kind"].as_str(), Some("ClusterRole" | "Role"));
-    let roles = documents(&root().join("deploy/rbac.yaml")).into_iter().filter(is_role);
+    let roles = documents(&root().join("deploy/base/rbac.yaml")).into_iter().filter(is_role);
     let others: Vec<_> = roles.filter(|role| role["metadata"]["name"] != "cloud-access-operator").collect();
     assert!(!others.is_empty());
     for rule in others.iter().flat_map(|role| role["rules"].as_array().unwrap()) {
@@ -113,10 +113,10 @@ fn nobody_but_the_operator_may_write_by_the_shipped_roles() {
 
 #[test]
 fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_finalizers() {
-    let account = documents(&root().join("deploy/rbac.yaml")).remove(0);
+    let account = documents(&root().join("deploy/base/rbac.yaml")).remove(0);
     let (namespace, name) = (&account["metadata"]["namespace"], &account["metadata"]["name"]);
     let user = format!("system:serviceaccount:{}:{}", namespace.as_str().unwrap(), name.as_str().unwrap());
-    let policy = documents(&root().join("deploy/policy.yaml")).remove(0);
+    let policy = documents(&root().join("deploy/base/policy.yaml")).remove(0);
     let condition = json!([{
         "name": "by-the-operator", "expression": format!("request.userInfo.username == '{user}'")
     }]);
@@ -129,13 +129,12 @@ fn the_policy_is_about_the_account_that_the_operator_runs_as_and_about_its_final
 
 #[test]
 fn every_manifest_of_the_operator_is_in_the_kustomization() {
-    let kustomization = documents(&root().join("deploy/kustomization.yaml")).remove(0);
+    let base = root().join("deploy/base");
+    let kustomization = documents(&base.join("kustomization.yaml")).remove(0);
     let mut listed: Vec<String> = serde_json::from_value(kustomization["resources"].clone()).unwrap();
-    let paths = fs::read_dir(root().join("deploy")).unwrap().map(|entry| entry.unwrap().path());
-    let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let names = manifests.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    let names = fs::read_dir(base).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut shipped: Vec<_> = names.filter(|name| name != "kustomization.yaml").collect();
-    shipped.push("../crds".to_owned());
+    shipped.push("../../crds".to_owned());
     listed.sort();
     shipped.sort();
     assert_eq!(listed, shipped);

@@ -1,4 +1,4 @@
-//! `deploy/policy.yaml`: of an access object, the operator's own account writes the status and its own finalizer.
+//! `deploy/base/policy.yaml`: of an access object, the operator's own account writes the status and its own finalizer.
 
 use std::path::Path;
 use std::time::Duration;
