@@ -32,6 +32,11 @@ pub async fn environment_alone() -> Environment<RwLockWriteGuard<'static, ()>> {
     Environment { directory: directory(), _guard: CONTROL_PLANE.write().await }
 }
 
+/// Where the kubeconfig of another control plane is, on which nothing is installed: for tests that install.
+pub fn empty_environment() -> PathBuf {
+    directory().join("empty")
+}
+
 fn directory() -> PathBuf {
     let environment = std::env::var("CLOUD_ACCESS_TEST_ENV");
     PathBuf::from(environment.unwrap_or_else(|_| panic!("this test needs a control plane: run `cargo xtask test`")))

@@ -1,4 +1,4 @@
-//! The programs that `cargo xtask test` obtains for tests, such as Helm.
+//! The programs that `cargo xtask test` obtains for tests, such as Helm, and kubectl.
 
 use std::path::PathBuf;
 

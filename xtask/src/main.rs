@@ -3,6 +3,7 @@
 
 mod bench;
 mod chaos;
+mod chart;
 mod check;
 mod control_plane;
 mod demo;
@@ -65,7 +66,7 @@ enum Command {
     Bench(BenchOptions),
     /// Formatting, lints, dependencies, generated files: what has to hold before a commit.
     Check,
-    /// Writes the generated files: crds/.
+    /// Writes the generated files: crds/, and what the chart has of them and of its values.
     Generate,
 }
 

@@ -11,7 +11,7 @@ use crate::progress::{Stopwatch, human, say};
 use crate::tools;
 
 /// Where tests find kubeconfigs, `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`; and
-/// `audit.log`, which has every request to the API server.
+/// `audit.log`, which has every request to the API server. In `empty/` are those of another one, on which nothing is installed.
 const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
 
 /// Where tests find the programs that they run beside the operator.
@@ -28,7 +28,7 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
     let controllers = control_plane::obtain_controllers(places, &workbench.guard)?;
-    let tools = tools::obtain(places, &workbench.guard, &workbench.directory)?;
+    let tools = tools::obtain(places, &workbench.guard, &workbench.directory, &binaries.kubectl)?;
 
     // Built first: an idle control plane would only slow the compiler down, and compile errors come sooner.
     say("==> Building the tests");
@@ -38,6 +38,10 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     let mut control_plane =
         ControlPlane::start(&binaries, &workbench.guard, &workbench.directory, Options { audit: true })?;
     control_plane.prepare(places)?;
+    // Nothing is installed there.
+    let empty = workbench.directory.join("empty");
+    places::make_directory(&empty)?;
+    let mut empty = ControlPlane::start(&binaries, &workbench.guard, &empty, Options::default())?;
     // Nobody waits for it: the tests that need it do.
     control_plane.start_controllers(&controllers, &workbench.guard)?;
 
@@ -48,6 +52,7 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     if let Err(failure) = process::run("`cargo test`", &mut tests) {
         // A dead API server explains more than the tests that missed it.
         control_plane.check()?;
+        empty.check()?;
         return Err(failure.advice(format!("the API server's log is in {}", workbench.directory.display())));
     }
     say(format!("==> All tests passed, {} in total", human(watch.elapsed())));

@@ -18,8 +18,8 @@ const TOOLS: [(&str, &str); 3] = [
     ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
 ];
 
-/// A directory with all of them, below this one. What is missing is built first.
-pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result<PathBuf> {
+/// A directory with all of them and kubectl, below this one. What is missing is built first.
+pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path, kubectl: &Path) -> Result<PathBuf> {
     let cache = places.cache.join("test-tools");
     make_directory(&cache)?;
     let together = directory.join("tools");
@@ -34,10 +34,14 @@ pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result
                 recipe.build(guard, &cache, &installed)?;
             }
         }
-        let link = together.join(program);
-        symlink(&installed, &link).map_err(|error| cannot("link", &link, error))?;
+        link(&installed, &together.join(program))?;
     }
+    link(kubectl, &together.join("kubectl"))?;
     Ok(together)
+}
+
+fn link(program: &Path, link: &Path) -> Result<()> {
+    symlink(program, link).map_err(|error| cannot("link", link, error))
 }
 
 fn recipe(places: &Places, program: &'static str, package: &str) -> Result<Recipe> {
