@@ -22,7 +22,7 @@ static TURN: Mutex<()> = Mutex::new(());
 const NAMESPACES: [&str; 4] = ["cloud-access-system", "team-data", "team-hpc", "restricted"];
 
 /// How long the API server may take to know of a policy, or to empty a kind that goes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const DEFINITION: &str = "crd/queuegrants.cloudaccess.dev";
 
@@ -51,10 +51,13 @@ impl Cluster {
         kubectl_prints(&self.environment, arguments)
     }
 
-    /// Whether there is such an object.
+    /// Which of these objects there are.
+    fn which(&self, arguments: &[&str]) -> String {
+        self.kubectl(&[&["get", "--ignore-not-found", "--output=name"], arguments].concat())
+    }
+
     fn has(&self, arguments: &[&str]) -> bool {
-        let found = self.kubectl(&[&["get", "--ignore-not-found", "--output=name"], arguments].concat());
-        !found.trim().is_empty()
+        !self.which(arguments).is_empty()
     }
 
     fn get(&self, what: &str) -> Value {
@@ -73,10 +76,15 @@ impl Cluster {
         self.kubectl(&[&["apply", "--server-side", "--force-conflicts", "--filename", &file], options].concat());
     }
 
-    fn wait_for(&self, what: &str, is_so: impl Fn() -> bool) {
+    /// Waits until nothing is in the way any more.
+    fn wait_for(&self, what: &str, in_the_way: impl Fn() -> String) {
         let until = Instant::now() + PATIENCE;
-        while !is_so() {
-            assert!(Instant::now() < until, "waited in vain: {what}, on {}", self.environment.display());
+        loop {
+            let left = in_the_way();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "waited in vain until {what}, on {}: {left}", self.environment.display());
             sleep(Duration::from_millis(200));
         }
     }
@@ -167,8 +175,9 @@ fn assert_the_policy_holds(cluster: &Cluster) {
     let arguments = ["patch", "queuegrant", "alice-etl", "--namespace=team-data", "--type=merge", "--dry-run=server"];
     let arguments = [&arguments[..], &["--patch", patch, "--as", operator]].concat();
     cluster.wait_for("a policy forbids it", || {
-        let said = kubectl(&cluster.environment, &arguments).stderr;
-        String::from_utf8_lossy(&said).contains("the operator may not change labels")
+        let told = told(&kubectl(&cluster.environment, &arguments));
+        let is_forbidden = told.as_ref().is_err_and(|told| told.contains("the operator may not change labels"));
+        if is_forbidden { String::new() } else { format!("{told:?}") }
     });
 }
 
@@ -208,7 +217,7 @@ fn live(cluster: &Cluster, program: &str) {
     helm(&["install", "access", current, "--set", "crds.keep=false"]);
     assert!(cluster.has(&["queuegrant/alice-etl", "--namespace=team-data"]), "{program}: installed again");
     helm(&["uninstall", "access"]);
-    cluster.wait_for("the definitions go, which were not to be kept", || !cluster.has(&["crd"]));
+    cluster.wait_for("the definitions are gone, which were not to be kept", || cluster.which(&["crd"]));
 }
 
 #[test]
@@ -225,11 +234,12 @@ fn a_release_takes_over_what_kubectl_applied_on_a_real_api_server() {
     let (chart, deploy) = (chart(), root().join("deploy"));
     for program in HELMS {
         cluster.kubectl(&["apply", "--server-side", "--kustomize", deploy.to_str().unwrap()]);
+        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
         let install = ["install", RELEASE, chart.to_str().unwrap(), "--take-ownership", "--set", "crds.keep=false"];
         cluster.helm(program, &[&install[..], &["--namespace", NAMESPACE]].concat());
         cluster.helm(program, &["uninstall", RELEASE, "--namespace", NAMESPACE]);
-        cluster.wait_for("all of it goes", || {
-            !cluster.has(&["crd"]) && !cluster.has(&["deployment,service,role", "--namespace", NAMESPACE])
+        cluster.wait_for("all of it is gone", || {
+            cluster.which(&["crd"]) + &cluster.which(&["deployment,service,role", "--namespace", NAMESPACE])
         });
     }
 }
