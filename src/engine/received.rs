@@ -127,10 +127,12 @@ impl<O: AccessObject> Resource for Received<O> {
 mod tests {
     use kube::{CustomResource, KubeSchema};
     use serde::Serialize;
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
     use crate::api::{AccessSpec, CommonSpec};
+    use crate::clouds::Urgency;
     use crate::engine::entry::{Entry, ObjectKey};
     use crate::engine::tally::{Counts, Tally};
 
@@ -231,5 +233,19 @@ mod tests {
         unread["spec"] = Value::Null;
         unread["metadata"]["finalizers"] = json!([crate::api::FINALIZER]);
         assert!(Tally::of([Entry::new(&received(&unread))].iter()).needs(&account("spare")));
+    }
+
+    #[test]
+    fn who_is_refused_gives_way_unless_access_is_to_be_taken_away() {
+        let urgency = |reason: &str, observed: &[&str]| {
+            let mut object = key("ann", "main");
+            let mut ready = condition("Ready");
+            (ready["status"], ready["reason"], ready["observedGeneration"]) = (json!("False"), json!(reason), json!(2));
+            object["status"] = json!({"owned": ["steel"], "observed": observed, "conditions": [ready]});
+            Entry::new(&received(&object)).urgency(Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!(urgency("Rejected", &[]), Urgency::Look);
+        assert_eq!(urgency("Rejected", &["brass", "steel"]), Urgency::Change, "brass is to go");
+        assert_eq!(urgency("CloudUnavailable", &[]), Urgency::Change, "nobody has said no");
     }
 }
