@@ -26,14 +26,16 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const DEFINITION: &str = "crd/queuegrants.cloudaccess.dev";
 
-struct Cluster {
-    environment: PathBuf,
-    scratch: PathBuf,
+/// The API server, while it is this test's turn.
+pub struct Cluster {
+    pub environment: PathBuf,
+    /// For files.
+    pub scratch: PathBuf,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
-    fn new(test: &str) -> Self {
+    pub fn new(test: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         fs::create_dir_all(&scratch).unwrap();
@@ -47,12 +49,12 @@ impl Cluster {
         cluster
     }
 
-    fn kubectl(&self, arguments: &[&str]) -> String {
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
         kubectl_prints(&self.environment, arguments)
     }
 
     /// Which of these objects there are.
-    fn which(&self, arguments: &[&str]) -> String {
+    pub fn which(&self, arguments: &[&str]) -> String {
         self.kubectl(&[&["get", "--ignore-not-found", "--output=name"], arguments].concat())
     }
 
@@ -71,13 +73,13 @@ impl Cluster {
         path.to_str().unwrap().to_owned()
     }
 
-    fn apply(&self, objects: &Value, options: &[&str]) {
+    pub fn apply(&self, objects: &Value, options: &[&str]) {
         let file = self.file(objects);
         self.kubectl(&[&["apply", "--server-side", "--force-conflicts", "--filename", &file], options].concat());
     }
 
     /// Waits until nothing is in the way any more.
-    fn wait_for(&self, what: &str, in_the_way: impl Fn() -> String) {
+    pub fn wait_for(&self, what: &str, in_the_way: impl Fn() -> String) {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = in_the_way();
@@ -89,7 +91,15 @@ impl Cluster {
         }
     }
 
-    fn helm(&self, program: &str, arguments: &[&str]) -> String {
+    /// As an administrator may, who does not wait for an operator.
+    pub fn give_up_finalizers(&self, objects: &[&str], namespace: &str) {
+        for object in objects {
+            let patch = r#"{"metadata": {"finalizers": null}}"#;
+            self.kubectl(&["patch", object, "--namespace", namespace, "--type=merge", "--patch", patch]);
+        }
+    }
+
+    pub fn helm(&self, program: &str, arguments: &[&str]) -> String {
         let done = told(&helm(program, &self.environment.join("admin.kubeconfig"), arguments));
         done.unwrap_or_else(|told| panic!("{program} {arguments:?}: {told}"))
     }

@@ -3,6 +3,7 @@
 mod drift;
 mod install;
 mod rendering;
+mod some_namespaces;
 mod values;
 
 use std::collections::BTreeMap;
