@@ -180,8 +180,8 @@ fn what_the_prometheus_operator_reads_selects_the_service_and_has_rules() {
     let groups = rule["spec"]["groups"].as_array().unwrap();
     assert_eq!(groups, documents(&chart().join("files/alerts.yaml"))[0]["groups"].as_array().unwrap());
     let dashboards = objects.iter().filter(|object| object["kind"] == "ConfigMap");
-    let data = dashboards.filter_map(|object| object["data"][format!("{RELEASE}.json")].as_str());
-    let dashboard: Value = serde_json::from_str(data.last().unwrap()).unwrap();
+    let mut data = dashboards.filter_map(|object| object["data"][format!("{RELEASE}.json")].as_str());
+    let dashboard: Value = serde_json::from_str(data.next().unwrap()).unwrap();
     let shipped = std::fs::read_to_string(chart().join("files/dashboard.json")).unwrap();
     assert_eq!(dashboard, serde_json::from_str::<Value>(&shipped).unwrap());
 }
