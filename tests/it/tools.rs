@@ -1,4 +1,4 @@
-//! The programs that `cargo xtask test` obtains for tests, such as Helm, and kubectl.
+//! The programs that `cargo xtask test` obtains for tests, such as Helm.
 
 use std::path::PathBuf;
 

@@ -28,7 +28,8 @@ pub(crate) fn run(places: &Places, arguments: &[String], variables: &[(&str, Str
     let workbench = Workbench::prepare(places, "dev-test")?;
     let binaries = control_plane::obtain(places, &workbench.guard)?;
     let controllers = control_plane::obtain_controllers(places, &workbench.guard)?;
-    let tools = tools::obtain(places, &workbench.guard, &workbench.directory, &binaries.kubectl)?;
+    let tools = tools::obtain(places, &workbench.guard, &workbench.directory)?;
+    tools::add(&tools, "kubectl", &binaries.kubectl)?;
 
     // Built first: an idle control plane would only slow the compiler down, and compile errors come sooner.
     say("==> Building the tests");

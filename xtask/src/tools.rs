@@ -18,8 +18,8 @@ const TOOLS: [(&str, &str); 3] = [
     ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
 ];
 
-/// A directory with all of them and kubectl, below this one. What is missing is built first.
-pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path, kubectl: &Path) -> Result<PathBuf> {
+/// A directory with all of them, below this one. What is missing is built first.
+pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result<PathBuf> {
     let cache = places.cache.join("test-tools");
     make_directory(&cache)?;
     let together = directory.join("tools");
@@ -34,14 +34,15 @@ pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path, kubectl: 
                 recipe.build(guard, &cache, &installed)?;
             }
         }
-        link(&installed, &together.join(program))?;
+        add(&together, program, &installed)?;
     }
-    link(kubectl, &together.join("kubectl"))?;
     Ok(together)
 }
 
-fn link(program: &Path, link: &Path) -> Result<()> {
-    symlink(program, link).map_err(|error| cannot("link", link, error))
+/// Puts a program among the others, under this name.
+pub(crate) fn add(tools: &Path, name: &str, program: &Path) -> Result<()> {
+    let link = tools.join(name);
+    symlink(program, &link).map_err(|error| cannot("link", &link, error))
 }
 
 fn recipe(places: &Places, program: &'static str, package: &str) -> Result<Recipe> {
