@@ -12,9 +12,10 @@ use crate::places::{self, Places, cannot, make_directory, make_empty_directory};
 use crate::process::Guard;
 
 /// A module in `tools/`, and the package that is built from it: one that it requires, or its own.
-const TOOLS: [(&str, &str); 3] = [
+const TOOLS: [(&str, &str); 4] = [
     ("helm3", "helm.sh/helm/v3/cmd/helm"),
     ("helm4", "helm.sh/helm/v4/cmd/helm"),
+    ("lua", "."),
     ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
 ];
 
