@@ -4,6 +4,7 @@
 
 mod account_steps;
 mod admission;
+mod argo;
 mod audit;
 mod borders;
 mod canaries;

@@ -60,7 +60,7 @@ fn generated_files(places: &Places) -> Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(format!("not what the operator would write: {}", stale.join(", ")))
+    Err(Failure::new(format!("not what they are made from: {}", stale.join(", ")))
         .advice("run `cargo xtask generate` and commit what it writes"))
 }
 

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::chart;
 use crate::failure::{Failure, Result};
 use crate::places::{self, Places, cannot, make_directory, make_empty_directory};
 use crate::process;
 use crate::progress::say;
+use crate::{argocd, chart};
 
 /// Files: path in the workspace, and content.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -19,6 +19,9 @@ const DEFINITIONS: [&str; 2] = ["crds", "charts/cloud-access-operator/files/crds
 
 const CHART_README: &str = "charts/cloud-access-operator/README.md";
 const CHART_VALUES: &str = "charts/cloud-access-operator/values.yaml";
+
+const ARGOCD_SCRIPTS: &str = "deploy/argocd/resource_customizations";
+const ARGOCD_CONFIG_MAP: &str = "deploy/argocd/argocd-cm.yaml";
 
 /// Writes them anew.
 pub(crate) fn generate(places: &Places) -> Result<()> {
@@ -68,12 +71,17 @@ fn generated(places: &Places) -> Result<Files> {
     }
     let readme = chart::with_values(&read(places, CHART_README)?, &read(places, CHART_VALUES)?)?;
     files.insert(CHART_README.to_owned(), readme.into_bytes());
+    let config_map = argocd::config_map(&places.workspace.join(ARGOCD_SCRIPTS))?;
+    files.insert(ARGOCD_CONFIG_MAP.to_owned(), config_map.into_bytes());
     Ok(files)
 }
 
 /// What is there of that.
 fn present(places: &Places) -> Result<Files> {
-    let mut files = Files::from([(CHART_README.to_owned(), read(places, CHART_README)?.into_bytes())]);
+    let mut files = Files::new();
+    for name in [CHART_README, ARGOCD_CONFIG_MAP] {
+        files.insert(name.to_owned(), read(places, name)?.into_bytes());
+    }
     for folder in DEFINITIONS {
         let definitions = definitions(&places.workspace.join(folder))?;
         files.extend(definitions.into_iter().map(|(name, content)| (format!("{folder}/{name}"), content)));

@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask demo | up | test | bench | check | generate`.
 #![expect(clippy::print_stderr, reason = "the last word of a failed command goes to standard error")]
 
+mod argocd;
 mod bench;
 mod chaos;
 mod chart;
@@ -66,7 +67,7 @@ enum Command {
     Bench(BenchOptions),
     /// Formatting, lints, dependencies, generated files: what has to hold before a commit.
     Check,
-    /// Writes the generated files: crds/, and what the chart has of them and of its values.
+    /// Writes the generated files: crds/, what the chart has of them and of its values, and what Argo CD is to know.
     Generate,
 }
 
