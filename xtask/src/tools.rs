@@ -12,9 +12,10 @@ use crate::places::{self, Places, cannot, make_directory, make_empty_directory};
 use crate::process::Guard;
 
 /// A module in `tools/`, and the package that is built from it: one that it requires, or its own.
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: &[(&str, &str)] = &[
     ("helm3", "helm.sh/helm/v3/cmd/helm"),
     ("helm4", "helm.sh/helm/v4/cmd/helm"),
+    ("kstatus", "."),
     ("lua", "."),
     ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
 ];
@@ -25,7 +26,7 @@ pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result
     make_directory(&cache)?;
     let together = directory.join("tools");
     make_empty_directory(&together)?;
-    for (program, package) in TOOLS {
+    for &(program, package) in TOOLS {
         let recipe = recipe(places, program, package)?;
         let installed = cache.join(format!("{program}-{}-{}", digest(&recipe.module)?, go::platform()));
         if !places::is_executable(&installed) {
