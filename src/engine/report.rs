@@ -172,7 +172,8 @@ impl<K: AccessKind> Told<'_, K> {
             Verdict::Granted if self.takes_from(index) => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.taking(index)))
             }
-            Verdict::Granted if self.sets_secret_of(index) => {
+            // Also before it is recorded that the claim owns: nobody is to take it for done meanwhile.
+            Verdict::Granted if self.planned.states[index].rotated => {
                 failed().unwrap_or_else(|| say(Outcome::Progressing, self.setting()))
             }
             Verdict::Granted if !self.planned.states[index].wanted.is_disjoint(&self.planned.leaving) => {
@@ -214,11 +215,6 @@ impl<K: AccessKind> Told<'_, K> {
     fn takes_from(&self, index: usize) -> bool {
         let change = self.planned.plan.change.as_ref();
         change.is_some_and(|change| !loses(&self.planned.states, index, &change.removed()).is_empty())
-    }
-
-    /// The value of the claim's Secret is to be set.
-    fn sets_secret_of(&self, index: usize) -> bool {
-        self.planned.plan.change.as_ref().is_some_and(|change| change.is_rotation() && change.supplier == Some(index))
     }
 }
 
