@@ -239,3 +239,7 @@ mod tests {
         assert_eq!(status.condition(ConditionType::Held).map(|held| held.status), Some(ConditionStatus::Unknown));
     }
 }
+
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod waiting_tests;

@@ -20,6 +20,7 @@ mod expectations;
 mod fifth_kind;
 mod histories;
 mod in_process;
+mod kstatus;
 mod kubectl;
 mod launch;
 mod manifests;

@@ -21,6 +21,9 @@ use crate::object_path::Path;
 /// Tells what time it is, as objects' timestamps are to say it.
 pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
+/// Is told who writes, and what watches are told of it.
+type Witness = dyn Fn(&str, &Value) + Send + Sync;
+
 /// The store. Clones are the same store.
 #[derive(Clone)]
 pub struct ObjectStore {
@@ -33,6 +36,7 @@ pub struct ObjectStore {
 
 #[derive(Default)]
 struct Inner {
+    witness: Option<Box<Witness>>,
     /// Objects that the operator cannot get, as `NAMESPACE/NAME`.
     unreadable: Vec<String>,
     /// Objects whose patches are refused, as by an admission policy.
@@ -72,6 +76,11 @@ impl ObjectStore {
             now,
             held: Arc::new(watch::Sender::new(false)),
         }
+    }
+
+    /// From here on this is told what each client writes, at that moment, as watches are.
+    pub fn set_witness(&self, witness: impl Fn(&str, &Value) + Send + Sync + 'static) {
+        self.inner.lock().unwrap().witness = Some(Box::new(witness));
     }
 
     /// A client whose writes are counted under this name.
@@ -139,7 +148,7 @@ impl ObjectStore {
         let keys: Vec<_> = inner.objects.keys().filter(|key| key.1 == namespace).cloned().collect();
         drop(inner);
         for (resource, namespace, name) in keys {
-            self.delete(&Path { resource, namespace, name, subresource: String::new() });
+            self.delete("user", &Path { resource, namespace, name, subresource: String::new() });
         }
     }
 
@@ -184,9 +193,9 @@ impl ObjectStore {
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let answer = match head.method {
-            Method::POST => self.create(&path, body),
-            Method::PATCH => self.patch(&path, &body),
-            Method::DELETE => self.delete(&path),
+            Method::POST => self.create(who, &path, body),
+            Method::PATCH => self.patch(who, &path, &body),
+            Method::DELETE => self.delete(who, &path),
             _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "not in this store"),
         };
         if answer.status().is_success() && path.resource != "events" {
@@ -244,7 +253,7 @@ impl ObjectStore {
         Response::new(Body::from_stream(events.boxed()))
     }
 
-    fn create(&self, path: &Path, mut object: Value) -> Response<Body> {
+    fn create(&self, who: &str, path: &Path, mut object: Value) -> Response<Body> {
         let mut inner = self.inner.lock().unwrap();
         let name = object["metadata"]["name"].as_str().map(str::to_owned);
         let name = name.unwrap_or_else(|| format!("generated-{}", inner.version + 1));
@@ -268,15 +277,15 @@ impl ObjectStore {
             object["status"] = json!({"observedGeneration": -1});
         }
         let object = inner.put(key, object, "ADDED");
-        self.tell(&inner);
+        self.tell(who, &inner);
         answer(&object)
     }
 
     /// A merge patch, or an apply: which creates what is not there.
-    fn patch(&self, path: &Path, change: &Value) -> Response<Body> {
+    fn patch(&self, who: &str, path: &Path, change: &Value) -> Response<Body> {
         if !self.inner.lock().unwrap().objects.contains_key(&path.key()) {
             if change["kind"].is_string() {
-                return self.create(path, change.clone());
+                return self.create(who, path, change.clone());
             }
             return refuse(StatusCode::NOT_FOUND, "not found");
         }
@@ -304,11 +313,11 @@ impl ObjectStore {
         let held = meta["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
         let gone = !meta["deletionTimestamp"].is_null() && !held;
         let object = inner.put(path.key(), object, if gone { "DELETED" } else { "MODIFIED" });
-        self.tell(&inner);
+        self.tell(who, &inner);
         answer(&object)
     }
 
-    fn delete(&self, path: &Path) -> Response<Body> {
+    fn delete(&self, who: &str, path: &Path) -> Response<Body> {
         let mut inner = self.inner.lock().unwrap();
         let Some(mut object) = inner.objects.get(&path.key()).cloned() else {
             return refuse(StatusCode::NOT_FOUND, "not found");
@@ -322,11 +331,12 @@ impl ObjectStore {
         // As the API server does, though nothing else is asked for.
         meta["generation"] = json!(meta["generation"].as_i64().unwrap_or(0) + 1);
         let object = inner.put(path.key(), object, if held { "MODIFIED" } else { "DELETED" });
-        self.tell(&inner);
+        self.tell(who, &inner);
         answer(&object)
     }
 
-    fn tell(&self, inner: &Inner) {
+    fn tell(&self, who: &str, inner: &Inner) {
+        inner.witness.iter().zip(inner.history.last()).for_each(|(witness, last)| witness(who, &last.event));
         self.version.send_replace(inner.version);
     }
 }
