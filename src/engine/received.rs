@@ -125,9 +125,9 @@ impl<O: AccessObject> Resource for Received<O> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use kube::{CustomResource, KubeSchema};
     use serde::Serialize;
-    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;

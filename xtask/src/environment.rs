@@ -56,6 +56,20 @@ pub(crate) struct Environment {
 impl Environment {
     /// Builds and starts everything, with the samples of these kinds.
     pub(crate) fn start(places: &Places, options: Options, kinds: &[&'static Kind]) -> Result<Self> {
+        Self::start_as(places, options, kinds, |control_plane| {
+            let mut operator = Command::new(places.built("cloud-access-operator"));
+            operator.env("KUBECONFIG", control_plane.kubeconfig("operator")).env("NO_PROXY", places::no_proxy());
+            Ok(operator)
+        })
+    }
+
+    /// The same, with an operator that `launch` knows how to start.
+    pub(crate) fn start_as(
+        places: &Places,
+        options: Options,
+        kinds: &[&'static Kind],
+        launch: impl FnOnce(&ControlPlane) -> Result<Command>,
+    ) -> Result<Self> {
         let workbench = Workbench::prepare(places, "dev")?;
         let (directory, guard) = (workbench.directory.as_path(), &workbench.guard);
         let binaries = control_plane::obtain(places, guard)?;
@@ -70,7 +84,7 @@ impl Environment {
         say("==> Starting the simulated cloud, and the operator under its own ServiceAccount");
         let simulator = Simulator::start(places, guard, directory)?;
         let samples = Samples::read(places, &control_plane.kubectl("tenant"), &simulator, kinds)?;
-        let operator = operator(places, &control_plane, &simulator);
+        let operator = settings(launch(&control_plane)?, &simulator);
         let operator = Daemon::start(guard, "operator", operator, directory)?;
         Ok(Self { operator, simulator, control_plane, samples, workbench })
     }
@@ -94,21 +108,24 @@ impl Environment {
         write_private(&path, &format!("{list:#}\n")).map(|()| path)
     }
 
+    /// The operator's process.
+    pub(crate) fn operator(&self) -> u32 {
+        self.operator.id()
+    }
+
     /// Where the operator's log is.
     pub(crate) fn operator_log(&self) -> &Path {
         self.operator.log()
     }
 }
 
-/// The operator, with intervals short enough to watch it work.
-fn operator(places: &Places, control_plane: &ControlPlane, simulator: &Simulator) -> Command {
-    let mut operator = Command::new(places.built("cloud-access-operator"));
+/// The operator with intervals short enough to watch it work.
+fn settings(mut operator: Command, simulator: &Simulator) -> Command {
     operator.args(["--drift-interval=5s", "--in-flight-window=5s"]);
     operator.args(["--allow-endpoint", &simulator.url()]);
     // Any port that is free; the log says which.
     operator.args(["--metrics-address", "127.0.0.1:0"]);
-    operator.env("KUBECONFIG", control_plane.kubeconfig("operator"));
-    operator.env("RUST_LOG", places::log_filter()).env("NO_PROXY", places::no_proxy());
+    operator.env("RUST_LOG", places::log_filter());
     operator
 }
 

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | up | test | bench | check | generate`.
+//! Developer commands: `cargo xtask demo | up | test | image | bench | check | generate`.
 #![expect(clippy::print_stderr, reason = "the last word of a failed command goes to standard error")]
 
 mod argocd;
@@ -12,6 +12,7 @@ mod environment;
 mod failure;
 mod generate;
 mod go;
+mod image;
 mod interrupt;
 mod kubectl;
 mod loopback;
@@ -54,6 +55,8 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Checks the Dockerfile, builds the binary that the image ships, and runs it as a pod would.
+    Image,
     /// Harms every exchange of the operator with API server and clouds, and checks what has to hold all the same.
     Chaos {
         /// Then harms pairs of exchanges at random, for so long.
@@ -123,6 +126,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Demo => demo::demo(&places),
         Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
         Command::Test { arguments } => test::test(&places, arguments),
+        Command::Image => image::image(&places),
         Command::Chaos { minutes, seed } => chaos::chaos(&places, *minutes, *seed),
         Command::Bench(options) => bench::bench(&places, &options.arguments()),
         Command::Check => check::check(&places),

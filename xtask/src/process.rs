@@ -125,6 +125,11 @@ impl Daemon {
         }
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where the program's output is.
     pub(crate) fn log(&self) -> &Path {
         &self.log

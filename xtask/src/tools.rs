@@ -22,21 +22,10 @@ const TOOLS: &[(&str, &str)] = &[
 
 /// A directory with all of them, below this one. What is missing is built first.
 pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result<PathBuf> {
-    let cache = places.cache.join("test-tools");
-    make_directory(&cache)?;
     let together = directory.join("tools");
     make_empty_directory(&together)?;
     for &(program, package) in TOOLS {
-        let recipe = recipe(places, program, package)?;
-        let installed = cache.join(format!("{program}-{}-{}", digest(&recipe.module)?, go::platform()));
-        if !places::is_executable(&installed) {
-            let _lock = places::lock(&cache, program)?;
-            // Somebody else may have built it while we waited for the lock.
-            if !places::is_executable(&installed) {
-                recipe.build(guard, &cache, &installed)?;
-            }
-        }
-        add(&together, program, &installed)?;
+        add(&together, program, &install(places, guard, program, package)?)?;
     }
     Ok(together)
 }
@@ -45,6 +34,27 @@ pub(crate) fn obtain(places: &Places, guard: &Guard, directory: &Path) -> Result
 pub(crate) fn add(tools: &Path, name: &str, program: &Path) -> Result<()> {
     let link = tools.join(name);
     symlink(program, &link).map_err(|error| cannot("link", &link, error))
+}
+
+/// BuildKit's reader of Dockerfiles, for `cargo xtask image`.
+pub(crate) fn dockerfile(places: &Places, guard: &Guard) -> Result<PathBuf> {
+    install(places, guard, "dockerfile", ".")
+}
+
+/// Where a program is in the cache. If it is not there yet, it is built.
+fn install(places: &Places, guard: &Guard, program: &'static str, package: &str) -> Result<PathBuf> {
+    let cache = places.cache.join("test-tools");
+    make_directory(&cache)?;
+    let recipe = recipe(places, program, package)?;
+    let installed = cache.join(format!("{program}-{}-{}", digest(&recipe.module)?, go::platform()));
+    if !places::is_executable(&installed) {
+        let _lock = places::lock(&cache, program)?;
+        // Somebody else may have built it while we waited for the lock.
+        if !places::is_executable(&installed) {
+            recipe.build(guard, &cache, &installed)?;
+        }
+    }
+    Ok(installed)
 }
 
 fn recipe(places: &Places, program: &'static str, package: &str) -> Result<Recipe> {

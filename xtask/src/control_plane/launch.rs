@@ -85,6 +85,11 @@ impl ControlPlane {
         &self.server.url
     }
 
+    /// The certificates by which clients know the API server.
+    pub(crate) fn certificates(&self) -> &Path {
+        &self.server.certificates
+    }
+
     /// Where somebody's kubeconfig is.
     pub(crate) fn kubeconfig(&self, persona: &str) -> PathBuf {
         self.server.kubeconfig(persona)
@@ -119,9 +124,13 @@ impl ControlPlane {
         write_private(&personas, PERSONAS)?;
         apply("the personas of tests and demo", "-f", &personas)?;
 
+        self.server.write_kubeconfig(OPERATOR, &self.operator_token()?).map(drop)
+    }
+
+    /// A token of the operator's ServiceAccount.
+    pub(crate) fn operator_token(&self) -> Result<String> {
         let token = ["create", "token", ACCOUNT, "--namespace", OPERATOR_NAMESPACE, "--duration=24h"];
-        let token = admin.run(&token)?;
-        self.server.write_kubeconfig(OPERATOR, token.trim()).map(drop)
+        Ok(self.admin().run(&token)?.trim().to_owned())
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {

@@ -33,13 +33,25 @@ pub(crate) fn kinds() -> [&'static Kind; 4] {
     STORIES.map(|story| &story.kind)
 }
 
+/// How the accounts are applied, as it is shown.
+const ACCOUNTS: &str = "deploy/samples/account.yaml  # pointed to the simulated cloud";
+
+/// Applies the samples of every kind, and waits until the cloud holds what they ask for.
+pub(crate) fn grant(environment: &mut Environment) -> Result<()> {
+    environment.tenant().show_apply(ACCOUNTS, &environment.samples.accounts)?;
+    for sample in environment.samples.of_kinds.clone() {
+        let mut stage = Stage::set(environment, sample)?;
+        stage.apply_samples().map_err(|failure| stage.explain(failure))?;
+    }
+    Ok(())
+}
+
 /// Tells the stories; fails at the first step that does not hold.
 pub(crate) fn demo(places: &Places) -> Result<()> {
     let watch = Stopwatch::start();
     let mut environment = Environment::start(places, Options::default(), &kinds())?;
     say("\nHow to reach the clouds\n");
-    let shown = "deploy/samples/account.yaml  # pointed to the simulated cloud";
-    environment.tenant().show_apply(shown, &environment.samples.accounts)?;
+    environment.tenant().show_apply(ACCOUNTS, &environment.samples.accounts)?;
     let mut number = 0;
     for (story, sample) in STORIES.into_iter().zip(environment.samples.of_kinds.clone()) {
         let mut stage = Stage::set(&mut environment, sample)?;
