@@ -4,6 +4,7 @@
 
 mod account_steps;
 mod admission;
+mod alerts;
 mod argo;
 mod audit;
 mod borders;
@@ -13,6 +14,7 @@ mod chart;
 mod cloud;
 mod contained;
 mod cost;
+mod dashboard;
 mod docs;
 mod environment;
 mod exchanges;
@@ -31,6 +33,7 @@ mod outcomes;
 mod policy;
 mod pressure;
 mod privileges;
+mod promql;
 mod runner;
 mod scenarios;
 mod script;
