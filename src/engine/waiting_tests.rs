@@ -76,21 +76,18 @@ impl Course {
         let is_stalled =
             self.status.condition(ConditionType::Stalled).is_some_and(|it| it.status == ConditionStatus::True);
         prop_assert_eq!(said == Status::Failed, is_stalled);
-        match (turn.outcome.class(), said) {
-            (_, Status::Current) if turn.outcome == Outcome::Suspended => {
-                prop_assert_eq!(before, Some(Status::Current))
-            }
+        let is_meant = match (turn.outcome.class(), said) {
+            (_, Status::Current) if turn.outcome == Outcome::Suspended => before == Some(Status::Current),
             (Class::Ready, Status::Current)
             | (Class::Waiting, Status::InProgress)
-            | (Class::Stalled, Status::Failed) => {}
-            (Class::WaitingThenStalled, Status::InProgress) => {
-                prop_assert!(self.now.duration_since(self.since) < STALLED_AFTER)
-            }
+            | (Class::Stalled, Status::Failed) => true,
+            (Class::WaitingThenStalled, Status::InProgress) => self.now.duration_since(self.since) < STALLED_AFTER,
             (Class::WaitingThenStalled, Status::Failed) => {
-                prop_assert!(self.now.duration_since(self.not_current_since) >= STALLED_AFTER)
+                self.now.duration_since(self.not_current_since) >= STALLED_AFTER
             }
-            wrong => prop_assert!(false, "{:?}", wrong),
-        }
+            _ => false,
+        };
+        prop_assert!(is_meant, "{:?} after {:?}, by {:?}", said, before, turn);
         Ok(())
     }
 }
