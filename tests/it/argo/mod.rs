@@ -76,7 +76,9 @@ fn every_kind_has_its_scripts_and_what_is_alike_is_the_same() {
         assert_eq!(has_actions, KINDS.contains(&kind.as_str()), "{kind}");
         assert_eq!(of_kind(&kind).join("actions").exists(), has_actions, "{kind}");
         if has_actions {
-            scripts.iter().for_each(|script| same(&format!("actions/{script}")));
+            for script in scripts {
+                same(&format!("actions/{script}"));
+            }
         }
     }
 }
