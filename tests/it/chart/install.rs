@@ -21,8 +21,9 @@ static TURN: Mutex<()> = Mutex::new(());
 /// Those whose Secrets, accounts and objects are somebody's.
 const NAMESPACES: [&str; 4] = ["cloud-access-system", "team-data", "team-hpc", "restricted"];
 
-/// How long the API server may take to know of a policy, or to empty a kind that goes.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the API server may take to know of a policy, or to empty a kind that goes: if the kind has just been changed, it is
+/// still at that, and tries again a minute later.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 const DEFINITION: &str = "crd/queuegrants.cloudaccess.dev";
 
