@@ -174,6 +174,11 @@ impl Stage {
     }
 
     async fn leave(mut self) {
+        // Every other operator sees it, too.
+        for account in self.samples.iter().filter(|sample| sample["kind"] == "ClusterCloudAccount") {
+            let name = account["metadata"]["name"].as_str().unwrap();
+            kubectl_prints(&self.environment, &["delete", "clustercloudaccount", name]);
+        }
         self.runner.end().await.unwrap_or_else(|broken| panic!("{}", broken.0));
         self.runner.clean_up().await;
     }
