@@ -1,6 +1,7 @@
 //! Puts everything together: flags, clients, accounts, and an engine per kind.
 
 use std::fs;
+use std::future::pending;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -307,8 +308,9 @@ impl Operator {
             if accounts_known.wait_for(|known| *known).await.is_ok() {
                 ready.send_replace(true);
             }
+            pending::<()>().await;
         };
-        let work = join(join_all(runs), join(watch_accounts, tell));
+        let work = select(Box::pin(join(join_all(runs), watch_accounts)), Box::pin(tell));
         // What is left to publish when the work has ended gets a little time, and no more: events are no record.
         if let Either::Left((_, publisher)) = select(Box::pin(work), publisher).await {
             drop(tokio::time::timeout(LAST_EVENTS, publisher).await);

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -26,6 +26,9 @@ const CONNECTIONS: usize = 32;
 
 /// How long a connection may take, from its first byte to its last. Each serves one request, so that nobody holds one.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long it may take to say what it wants: those who say nothing hold up nobody for long, and no probe.
+const HEAD_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a connection may keep in memory of what it is sent.
 const LONGEST_HEAD: usize = 16 << 10;
@@ -74,7 +77,7 @@ impl Server {
     async fn serve(&self, connection: TcpStream) {
         let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request))));
         let mut server = http1::Builder::new();
-        server.keep_alive(false).max_buf_size(LONGEST_HEAD);
+        server.keep_alive(false).max_buf_size(LONGEST_HEAD).timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
         drop(timeout(LIMIT, server.serve_connection(TokioIo::new(connection), service)).await);
     }
 
@@ -112,7 +115,7 @@ impl Server {
         }
         text(
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: the lists of all kinds, accounts and namespaces are not there yet\n",
+            "not ready: not all lists are there yet; the log says which cannot be read\n",
         )
     }
 }

@@ -22,48 +22,73 @@ pub struct Asked {
     pub secret_set: bool,
 }
 
-/// How a write that was sent has ended.
-pub(super) struct Ended<'a> {
-    pub(super) service: &'static str,
-    pub(super) operation: &'static str,
-    pub(super) status: Option<StatusCode>,
-    /// The vendor's id of the request, or the error, which names it.
-    pub(super) result: Result<Option<&'a str>, &'a CloudError>,
+/// A write that is being sent: told of when it has ended, or, if nobody waits for that any more, when this is dropped.
+pub(super) struct Sending<'a> {
+    purpose: &'a Purpose,
+    service: &'static str,
+    operation: &'static str,
+    has_ended: bool,
 }
 
-/// Tells of a write. Of one that reached no cloud, too: who looks for it is to find it.
-pub(super) fn tell(purpose: &Purpose, ended: &Ended<'_>) {
-    let Ended { service, operation, status, result } = ended;
-    let status = status.map(|status| status.as_u16());
-    for asked in &purpose.asked {
-        let Asked { by, account, principal, granted, revoked, secret_set } = &**asked;
-        macro_rules! line {
-            ($level:ident, $result:expr, $request_id:expr, $($error:tt)*) => {
-                $level!(
-                    target: "audit", asked_by = by, service, operation, on = &*purpose.target, account, principal,
-                    granted, revoked, secret_set, result = $result, status, request_id = $request_id, $($error)* "cloud write"
-                )
-            };
-        }
+impl<'a> Sending<'a> {
+    pub(super) fn new(purpose: &'a Purpose, service: &'static str, operation: &'static str) -> Self {
+        Self { purpose, service, operation, has_ended: false }
+    }
+
+    /// It has ended with this status, and with the vendor's id of the request or an error, which names it.
+    pub(super) fn end(mut self, status: Option<StatusCode>, result: Result<Option<&str>, &CloudError>) {
+        self.has_ended = true;
+        let status = status.map(|status| status.as_u16());
         match result {
-            Ok(request_id) => line!(info, "accepted", *request_id,),
-            Err(error) => line!(warn, result_of(error), error.request_id(), %error,),
+            Ok(request_id) => self.tell("accepted", status, request_id, None),
+            Err(error) => self.tell(self.result_of(error), status, error.request_id(), Some(error)),
+        }
+    }
+
+    fn tell(&self, result: &str, status: Option<u16>, request_id: Option<&str>, error: Option<&CloudError>) {
+        let Self { purpose, service, operation, .. } = self;
+        let error = error.map(tracing::field::display);
+        for asked in &purpose.asked {
+            let Asked { by, account, principal, granted, revoked, secret_set } = &**asked;
+            macro_rules! line {
+                ($level:ident) => {
+                    $level!(
+                        target: "audit", asked_by = by, service, operation, on = &*purpose.target, account, principal,
+                        granted, revoked, secret_set, result, status, request_id, error, "cloud write"
+                    )
+                };
+            }
+            if result == "accepted" { line!(info) } else { line!(warn) }
+        }
+    }
+
+    /// What an error says of whether the write was done.
+    fn result_of(&self, error: &CloudError) -> &'static str {
+        match error {
+            CloudError::Unreachable { .. } | CloudError::TurnMissed { .. } => "not sent",
+            CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. } => "unknown",
+            // Another replica may lead, or it would have gone in the clear.
+            CloudError::Rejected { fault } if fault.status.is_none() => "not sent",
+            // Some of a batch may have been done before one of them was refused.
+            CloudError::Rejected { .. } | CloudError::PrincipalNotFound { .. } if self.purpose.asked.len() > 1 => {
+                "unknown"
+            }
+            CloudError::Throttled { .. }
+            | CloudError::CredentialsRejected { .. }
+            | CloudError::AccessDenied { .. }
+            | CloudError::TargetNotFound { .. }
+            | CloudError::TargetNotReady { .. }
+            | CloudError::PoolNotFound { .. }
+            | CloudError::PrincipalNotFound { .. }
+            | CloudError::Rejected { .. } => "refused",
         }
     }
 }
 
-/// What an error says of whether the write was done.
-fn result_of(error: &CloudError) -> &'static str {
-    match error {
-        CloudError::Unreachable { .. } | CloudError::TurnMissed { .. } => "not sent",
-        CloudError::Unavailable { .. } | CloudError::UnexpectedReply { .. } => "unknown",
-        CloudError::Throttled { .. }
-        | CloudError::CredentialsRejected { .. }
-        | CloudError::AccessDenied { .. }
-        | CloudError::TargetNotFound { .. }
-        | CloudError::TargetNotReady { .. }
-        | CloudError::PoolNotFound { .. }
-        | CloudError::PrincipalNotFound { .. }
-        | CloudError::Rejected { .. } => "refused",
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.tell("unknown", None, None, None);
+        }
     }
 }

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::audit::{self, Ended};
+use super::audit::Sending;
 use super::budget::Wait;
 use super::keyring::InUse;
 use super::observer::{Observer, RequestMade};
@@ -47,7 +47,7 @@ pub(super) trait Attempt {
         refused: Option<&Self::Proof>,
     ) -> Result<(Request<Bytes>, Self::Proof), CloudError>;
 
-    /// Takes the answer for what it is.
+    /// Takes the answer for what it is. One to a write says that it was done.
     fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Self::Proof) -> Result<Self::Answer, CloudError>;
 
     /// The vendor's id of a request that succeeded.
@@ -107,7 +107,6 @@ impl Caller {
 
         match &result {
             Err(CloudError::Throttled { fault, retry_after }) if fault.status.is_some() => {
-                wire.observer.throttled(call.service());
                 let pause = credential.throttled(&turn, *retry_after);
                 return Err(CloudError::Throttled { fault: fault.clone(), retry_after: Some(pause) });
             }
@@ -153,6 +152,14 @@ impl Wire {
         self.skew.now(&self.clock)
     }
 
+    /// Has it counted if a service asks for fewer requests.
+    pub(super) fn heard<T>(&self, service: &'static str, answer: Result<T, CloudError>) -> Result<T, CloudError> {
+        if let Err(CloudError::Throttled { .. }) = &answer {
+            self.observer.throttled(service);
+        }
+        answer
+    }
+
     /// Carries a request, with a bound on the time that holds for every transport.
     pub(super) async fn exchange(
         &self,
@@ -166,7 +173,9 @@ impl Wire {
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
         let took = sent.elapsed();
         tracing::debug!(service, operation, status, ?took, "cloud call");
-        self.observer.request_made(&RequestMade { service, operation, status, took });
+        if !matches!(result, Err(TransportError::Refused(_))) {
+            self.observer.request_made(&RequestMade { service, operation, status, took });
+        }
         result.map_err(|error| {
             let fault = Fault::of(operation, self.redactor.message(&error.to_string()));
             match error {
@@ -206,16 +215,17 @@ async fn attempt<A: Attempt>(
         return (None, Err(not_sent(call.operation(), TOO_LATE).into()));
     }
     let (service, operation) = (call.service(), call.operation());
+    let sending = (effect == Effect::Writes).then(|| Sending::new(call.purpose(), service, operation));
     let (status, result) = match wire.exchange(service, operation, request).await {
         Ok(response) => {
             let refused = |error| Refused { error, date: skew::date(response.headers()) };
-            (Some(response.status()), call.read(wire, &response, &proof).map_err(refused))
+            let answer = wire.heard(service, call.read(wire, &response, &proof));
+            (Some(response.status()), answer.map_err(refused))
         }
         Err(error) => (None, Err(error.into())),
     };
-    if effect == Effect::Writes {
-        let result = result.as_ref().map(A::request_id).map_err(|refused| &refused.error);
-        audit::tell(call.purpose(), &Ended { service, operation, status, result });
+    if let Some(sending) = sending {
+        sending.end(status, result.as_ref().map(A::request_id).map_err(|refused| &refused.error));
     }
     (Some(proof), result)
 }

@@ -100,6 +100,14 @@ impl Purpose {
         all.into_iter().min_by_key(|purpose| purpose.urgency)
     }
 
+    /// The same of a write that does less than what was asked for.
+    pub(super) fn doing(mut self, less: impl Fn(&mut Asked)) -> Self {
+        for asked in &mut self.asked {
+            less(Arc::make_mut(asked));
+        }
+        self
+    }
+
     /// That of one write which does what all of these are for. `None` of one that does nothing.
     pub(super) fn of_write<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> Option<Self> {
         let asked = all.clone().into_iter().flat_map(|purpose| &purpose.asked).cloned().collect();

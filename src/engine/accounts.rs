@@ -216,6 +216,16 @@ impl Accounts {
         known.iter().filter_map(standing).collect()
     }
 
+    /// The statuses of the accounts that can be read.
+    pub(crate) fn statuses(&self) -> Vec<(ObjectKey, Arc<CloudAccountStatus>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = |(key, account): (&ObjectKey, &Known)| match account {
+            Known::Spec { status, .. } => Some((key.clone(), Arc::clone(status))),
+            Known::Undecodable(_) => None,
+        };
+        known.iter().filter_map(status).collect()
+    }
+
     /// The connection that calls are made through now.
     pub(crate) fn connected(&self, key: &ObjectKey) -> Option<Connection> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()

@@ -4,20 +4,20 @@ use kube::Resource;
 
 use super::gather::{Member, Principal};
 use super::kind::AccessKind;
-use super::parts::Part;
+use super::parts::{Part, loses};
 use crate::clouds::Asked;
-use crate::plan::{Access, ClaimState};
+use crate::plan::{Access, ClaimState, Standing};
 
 /// What a part of a change does for a principal, and which objects asked for it.
 pub(crate) fn asked<K: AccessKind>(principal: &Principal<K>, states: &[ClaimState], part: &Part) -> Asked {
     let (granted, revoked) = (part.change.added(), part.change.removed());
     let supplier = part.change.supplier.filter(|_| part.supply.is_some());
     let claims = || principal.members.iter().zip(states).enumerate();
-    // Whose access it is, given or taken away; what it takes from others is taken by who may.
+    // Who is to have it, who gives it up, and of a place that can be held only once, who holds it by right.
     let concerned = |index: usize, state: &ClaimState| {
-        let strings = || state.owned.iter().chain(&state.wanted);
-        let changes = strings().any(|string| granted.contains(string) || revoked.contains(string));
-        changes || supplier == Some(index) || state.adopt && !revoked.is_empty()
+        let gains = state.standing() == Standing::Live && !state.owned.is_disjoint(&granted);
+        let gives_up = !loses(states, index, &revoked).is_empty() || K::EXCLUSIVE && !state.owned.is_empty();
+        gains || gives_up || supplier == Some(index)
     };
     let named = claims().filter(|(index, (_, state))| concerned(*index, state)).map(|(_, (member, _))| name(member));
     Asked {

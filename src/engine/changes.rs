@@ -271,10 +271,10 @@ impl<K: AccessKind> Pass<'_, K> {
 /// A part gives back what a claim had and asks for as before: somebody else has taken it away.
 fn repairs<K: AccessKind>(principal: &Principal<K>, planned: &Planned, part: &Part) -> bool {
     let added = part.change.added();
-    let had_all = |(member, state): (&Member<K>, &ClaimState)| {
+    let had_some = |(member, state): (&Member<K>, &ClaimState)| {
         let held = member.entry.status().condition(ConditionType::Held);
         let was_held = held.is_some_and(|held| held.status == ConditionStatus::True);
-        was_held && member.entry.is_settled() && added.is_subset(&state.owned)
+        was_held && member.entry.is_settled() && !added.is_disjoint(&state.owned)
     };
-    !added.is_empty() && principal.members.iter().zip(&planned.states).any(had_all)
+    principal.members.iter().zip(&planned.states).any(had_some)
 }

@@ -21,6 +21,7 @@ use super::pass::{Pass, UNREAD_WAIT};
 use super::standing::End;
 use super::urgency::purpose_of_look;
 use crate::clouds::{Purpose, Urgency};
+use crate::metrics::PassResult;
 
 /// Principals whose steps, changes and reports are carried out together: many enough to keep calls in flight, few
 /// enough that results are not held up. Whole batches of every service.
@@ -29,21 +30,21 @@ const ROUND: usize = 300;
 const MANY: usize = 1000;
 const FIRST_ROUND: usize = 100;
 
-/// Runs one pass. Returns when to look at the group again; `None` when nobody belongs to it any more. While it only looks,
+/// Runs one pass. Returns when to look at the group again, `None` when nobody belongs to it any more, and how it ended. While it only looks,
 /// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
 pub(crate) async fn run<K: AccessKind>(
     engine: &Engine<K>,
     group: &Group,
     hurry: signal::Receiver<()>,
-) -> Option<Instant> {
+) -> (Option<Instant>, PassResult) {
     read_undecodable(engine, group).await;
     if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
-        return Some(Instant::now() + UNREAD_WAIT);
+        return (Some(Instant::now() + UNREAD_WAIT), PassResult::RequeueAfter);
     }
     let mut remaining: VecDeque<_> = gather(engine, group).await.into();
     if remaining.is_empty() {
-        return leave(engine, group).await;
+        return (leave(engine, group).await, PassResult::Success);
     }
     let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
     let mut pass = Pass::new(engine, group, remaining.make_contiguous(), &accounts, hurry);
@@ -53,7 +54,8 @@ pub(crate) async fn run<K: AccessKind>(
     let clock = engine.clock.now();
     let named = named_by(remaining.make_contiguous(), clock);
     let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
-    if remaining.iter().all(rests) {
+    let has_looked = !remaining.iter().all(rests);
+    if !has_looked {
         if let Some(key) = pass.target_key {
             engine.unmanaged.forget(key);
         }
@@ -64,13 +66,15 @@ pub(crate) async fn run<K: AccessKind>(
         let mut hurry = pass.hurry.clone();
         tokio::select! {
             biased;
-            Ok(()) = hurry.changed(), if may_hurry => return Some(Instant::now()),
+            Ok(()) = hurry.changed(), if may_hurry => return (Some(Instant::now()), PassResult::RequeueAfter),
             () = pass.look_at_target(&accounts, named, purpose, remaining.make_contiguous()) => {}
         }
     }
+    let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
     let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
-    Some(if is_cut { Instant::now() } else { pass.look.when(Instant::now()) })
+    let next = if is_cut { Instant::now() } else { pass.look.when(Instant::now()) };
+    (Some(next), result)
 }
 
 /// Nobody belongs to a group any more. Returns when to try again what could not be forgotten.

@@ -25,7 +25,7 @@ pub(crate) fn count_objects<K: AccessKind>(context: &Context, engine: &Arc<Engin
         let Some(engine) = engine.upgrade() else { return };
         let now = engine.clock.now();
         engine.store.sweep(|entry| {
-            snapshot.add_claims(&kind, outcome(entry), is_stalled(entry), 1);
+            snapshot.add_claim(&kind, outcome(entry), is_stalled(entry));
             let until = entry.validity().until.filter(|until| *until > now && entry.may_own());
             if let Some(until) = until {
                 snapshot.add_expiry(&kind, &entry.key.namespace, until.as_second());
@@ -39,8 +39,10 @@ pub(crate) fn count_accounts(metrics: &Metrics, accounts: &Arc<Accounts>) {
     let accounts = Arc::downgrade(accounts);
     metrics.ask(move |snapshot| {
         let Some(accounts) = accounts.upgrade() else { return };
-        for (key, standing) in accounts.standings() {
-            if let Some(ends) = standing.status.credentials_expire_at {
+        for (key, status) in accounts.statuses() {
+            // Those of an account that nobody uses are not renewed, and need not be.
+            let ends = status.credentials_expire_at.filter(|_| !status.claims.is_empty());
+            if let Some(ends) = ends {
                 snapshot.set_credential_expiry(&key.namespace, &key.name, ends.as_second());
             }
         }

@@ -97,6 +97,13 @@ enum Reached {
     Not(Outcome, String),
 }
 
+/// When an account was last looked at, and in which version.
+struct Look {
+    at: Instant,
+    version: String,
+    reached: Reached,
+}
+
 /// Keeps the statuses of accounts.
 pub(crate) struct Keeper<'a> {
     client: &'a Client,
@@ -106,7 +113,7 @@ pub(crate) struct Keeper<'a> {
     health: &'a Health,
     unmanaged: &'a Unmanaged,
     kinds: &'a [AccountUse],
-    reached: HashMap<ObjectKey, (Instant, Reached)>,
+    reached: HashMap<ObjectKey, Look>,
     /// What was last written: what the watch shows may be older.
     written: HashMap<ObjectKey, CloudAccountStatus>,
 }
@@ -147,10 +154,8 @@ impl<'a> Keeper<'a> {
     /// Makes a connection, for which its Secret is read if that was long ago. What has changed by it is looked at by everybody.
     async fn reach(&mut self, key: &ObjectKey, standing: &Standing) {
         let before = self.reached.get(key);
-        let is_due = before.is_none_or(|(at, reached)| {
-            let is_other =
-                matches!(reached, Reached::By(version) if !version.starts_with(&format!("{} ", standing.version)));
-            is_other || at.elapsed() >= CHECKED.0.max(self.settings.secret_interval)
+        let is_due = before.is_none_or(|look| {
+            look.version != standing.version || look.at.elapsed() >= CHECKED.0.max(self.settings.secret_interval)
         });
         if !is_due {
             return;
@@ -159,12 +164,13 @@ impl<'a> Keeper<'a> {
             Ok((connection, None)) => Reached::By(connection.version),
             Ok((_, Some(problem))) | Err(problem) => Reached::Not(problem.outcome, problem.message),
         };
-        if before.is_some_and(|(_, before)| *before != reached) {
+        if before.is_some_and(|before| before.reached != reached) {
             for kind in self.kinds {
                 (kind.changed)(key);
             }
         }
-        self.reached.insert(key.clone(), (Instant::now(), reached));
+        let look = Look { at: Instant::now(), version: standing.version.clone(), reached };
+        self.reached.insert(key.clone(), look);
     }
 
     /// How many objects name each account, by how they rest.
@@ -182,7 +188,7 @@ impl<'a> Keeper<'a> {
         if is_others && standing.status.observed_generation == Some(standing.generation) {
             return;
         }
-        let Some((_, reached)) = self.reached.get(key) else { return };
+        let Some(Look { reached, .. }) = self.reached.get(key) else { return };
         let verdict = self.health.verdict(key, reached);
         let before = self.written.get(key).unwrap_or(&standing.status);
         let claims = counts.into_iter().flatten();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream;
@@ -31,19 +31,21 @@ pub(crate) async fn run<K: AccessKind>(
     let mut passes = JoinSet::new();
     let mut groups: HashMap<Id, Group> = HashMap::new();
     loop {
-        engine.metrics.set_due(ready.waiting());
         while let Some(start) = ready.next() {
             let group = start.group.clone();
             let pass = passes.spawn(one_pass(Arc::clone(&engine), start));
             groups.insert(pass.id(), group);
         }
+        engine.metrics.set_due(ready.waiting());
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
             Some(done) = passes.join_next_with_id() => finish(&engine, done, &mut groups, &mut ready),
             group = scheduler.next() => {
                 let Some(group) = group else { break };
-                due(&engine, group, &mut ready);
+                if due(&engine, group, &mut ready) {
+                    engine.metrics.pass_is_due();
+                }
             }
         }
     }
@@ -53,14 +55,14 @@ pub(crate) async fn run<K: AccessKind>(
     }
 }
 
-/// A pass is due: now, or when its target has rested.
-fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) {
+/// A pass is due: now, or when its target has rested. Returns whether it was not yet.
+fn due<K: AccessKind>(engine: &Engine<K>, group: Group, ready: &mut Ready) -> bool {
     let due = engine.due(&group);
     if let Some(run_at) = engine.rests_until(&group, &due) {
         engine.schedule_at(run_at, group);
+        false
     } else {
-        engine.metrics.pass_is_due();
-        ready.add(group, due);
+        ready.add(group, due)
     }
 }
 
@@ -69,23 +71,14 @@ async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, start: Start) -> Option
     let Start { group, due, hurry } = start;
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
     let pass = engine.metrics.pass(&due.urgency.to_string());
-    let Ok(next) = timeout(limit, course::run(&engine, &group, hurry)).await else {
+    let Ok((next, result)) = timeout(limit, course::run(&engine, &group, hurry)).await else {
         warn!(%group, ?limit, "a pass took too long and was given up");
+        pass.end(PassResult::Error, limit);
         return Some(Instant::now() + engine.settings.retry_after_refusal);
     };
-    pass.end(result(&engine, &group, next), started.elapsed());
+    pass.end(result, started.elapsed());
     engine.rest(&group, due, started, next);
     next
-}
-
-/// How a pass has ended that says when to look at the group next.
-fn result<K: AccessKind>(engine: &Engine<K>, group: &Group, next: Option<Instant>) -> PassResult {
-    let failed = || engine.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).failed_looks > 0;
-    match next {
-        None => PassResult::Success,
-        Some(_) if failed() => PassResult::Error,
-        Some(_) => PassResult::RequeueAfter,
-    }
 }
 
 fn finish<K: AccessKind>(
@@ -107,6 +100,7 @@ fn finish<K: AccessKind>(
     };
     let Some(group) = groups.remove(&id) else { return };
     if ready.finished(&group) {
+        // Counted when it became due.
         due(engine, group, ready);
     } else if let Some(run_at) = next {
         engine.schedule_at(run_at, group);

@@ -71,26 +71,29 @@ impl Ready {
     }
 
     /// The pass of a group is due. While one runs the next one waits; if this is more urgent, or takes away what that was not
-    /// for, the running one is told to hurry.
-    pub(crate) fn add(&mut self, group: Group, due: Due) {
+    /// for, the running one is told to hurry. Returns whether it was not due yet.
+    pub(crate) fn add(&mut self, group: Group, due: Due) -> bool {
         if let Some(running) = self.running.get_mut(&group) {
-            running.is_due_again = true;
+            let is_new = !std::mem::replace(&mut running.is_due_again, true);
             if due.is_news_to(&running.due) {
                 running.hurry.send_replace(());
             }
             running.due = Due { urgency: due.urgency.min(running.due.urgency), ..due };
-            return;
+            return is_new;
         }
-        if let Some((known, ticket)) = self.due.remove(&group) {
+        let known = self.due.remove(&group);
+        let is_new = known.is_none();
+        if let Some((known, ticket)) = known {
             if known.urgency <= due.urgency {
                 self.due.insert(group, (Due { urgency: known.urgency, ..due }, ticket));
-                return;
+                return is_new;
             }
             self.leave(&lane(&group, known.urgency), ticket);
         }
         self.last_ticket += 1;
         self.lanes.entry(lane(&group, due.urgency)).or_default().insert(self.last_ticket, group.clone());
         self.due.insert(group, (due, self.last_ticket));
+        is_new
     }
 
     fn leave(&mut self, lane: &Lane, ticket: u64) -> Option<Group> {

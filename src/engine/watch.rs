@@ -1,6 +1,7 @@
 //! Brings objects and accounts from the API server into the store. One undecodable object stops no other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,10 @@ pub(crate) fn scopes(namespaces: &[String]) -> Vec<Scope> {
 
 /// Waits until so many watches have listed everything once.
 pub(crate) async fn all_of(watches: usize, mut known: signal::Receiver<usize>) {
-    drop(known.wait_for(|count| *count >= watches).await);
+    if known.wait_for(|count| *count >= watches).await.is_err() {
+        // They have ended before.
+        pending::<()>().await;
+    }
 }
 
 /// Waits for a signal.

@@ -64,7 +64,7 @@ families! {
     throttles: Family<OfService, Counter> = Family::default(), "cloud_access_throttles";
     /// Passes over one target each, by the most urgent thing that they were for
     passes: Family<OfPass, Counter> = Family::default(), "cloud_access_passes";
-    /// Principals whose access somebody had changed by hand, and who got it back
+    /// How often a principal got access back that somebody had taken away by hand
     drift_repaired: Family<OfKind, Counter> = Family::default(), "cloud_access_drift_repaired";
     /// Revocations that the revocationLimit of a CloudAccount holds back now
     revocations_held: Family<OfAccount, Gauge> = Family::default(), "cloud_access_revocations_held";
@@ -83,7 +83,7 @@ families! {
     leader_election_master_status: Family<OfLease, Gauge> = Family::default(), "leader_election_master_status";
     /// Passes that have ended, by how
     reconciles: Family<OfResult, Counter> = Family::default(), "controller_runtime_reconcile";
-    /// Passes that were given up, panicked, or could not read the list of their target
+    /// Passes that were given up, panicked, or could read the list of their target through no account
     reconcile_errors: Family<OfController, Counter> = Family::default(), "controller_runtime_reconcile_errors";
     /// Seconds that passes took
     reconcile_time: Family<OfController, Histogram> = Family::new_with_constructor(|| Histogram::new(PASSES)),

@@ -16,9 +16,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// So many more objects of the kind rest like this.
-    pub fn add_claims(&mut self, kind: &str, outcome: &str, stalled: bool, count: i64) {
-        *self.claims.entry((kind.to_owned(), outcome.to_owned(), stalled)).or_default() += count;
+    /// One more object of the kind rests like this.
+    pub fn add_claim(&mut self, kind: &str, outcome: &str, stalled: bool) {
+        *self.claims.entry((kind.to_owned(), outcome.to_owned(), stalled)).or_default() += 1;
     }
 
     /// Access of one of the namespace's objects ends then, in seconds since 1970: the first counts.

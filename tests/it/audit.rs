@@ -7,8 +7,8 @@ use simulator::Entry;
 
 use crate::runner::{Broken, Runner};
 
-/// The service, and whom a request was about, sorted.
-type About = (String, Vec<String>);
+/// The service, whom a request was about, sorted, and whether it succeeded.
+type About = (String, Vec<String>, bool);
 
 /// What the fields of a line mean.
 const PAGE: &str = include_str!("../../docs/logs.md");
@@ -43,11 +43,13 @@ impl Requests {
             }
             match field("request_id") {
                 _ if result == "not sent" => {}
-                Some(id) => requests.known.entry(id).or_insert((service, Vec::new())).1.push(principal),
+                Some(id) => {
+                    requests.known.entry(id).or_insert((service, Vec::new(), result == "accepted")).1.push(principal);
+                }
                 None => requests.unknown.push((service, principal)),
             }
         }
-        requests.known.values_mut().for_each(|(_, principals)| principals.sort());
+        requests.known.values_mut().for_each(|(_, principals, _)| principals.sort());
         Ok(requests)
     }
 }
@@ -72,14 +74,14 @@ impl Runner {
                 // Of what was refused at the door, the cloud has not read whom it was about.
                 let at_the_door = entry.principals.is_empty() && !entry.succeeded;
                 let told = entry.request_id.as_ref().filter(|_| at_the_door).and_then(|id| logged.known.remove(id));
-                if told.is_some_and(|(service, _)| service != entry.service) {
+                if told.is_some_and(|(service, _, succeeded)| service != entry.service || succeeded) {
                     return Err(Broken(format!(" the audit has another service than {entry:?}")));
                 }
                 continue;
             }
             let mut principals = entry.principals.clone();
             principals.sort();
-            let about = (entry.service.clone(), principals);
+            let about = (entry.service.clone(), principals, entry.succeeded);
             match entry.request_id.as_ref().and_then(|id| logged.known.remove(id)) {
                 Some(told) if told == about => {}
                 Some(told) => return Err(Broken(format!(" the audit tells of {told:?}, the journal of {entry:?}"))),

@@ -168,7 +168,10 @@ async fn who_dawdles_is_cut_off_and_holds_up_others_no_longer() {
         tokio::time::pause();
         let start = Instant::now();
         fetch(address).await.unwrap();
-        assert!(start.elapsed() > Duration::from_secs(5), "so many are not served at once");
+        // Who says nothing is cut off after a second.
+        let waited = start.elapsed();
+        assert!(waited > Duration::from_millis(500), "so many are not served at once");
+        assert!(waited < Duration::from_secs(3), "a probe would have been given up: {waited:?}");
         for mut dawdler in dawdlers {
             let mut answer = Vec::new();
             drop(dawdler.read_to_end(&mut answer).await);

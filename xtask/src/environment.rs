@@ -140,7 +140,7 @@ Ready. In another terminal, as the team whose namespace is team-data:
 
     export KUBECONFIG={tenant}
     kubectl apply -f {accounts}   # the sample accounts, pointed to the simulated cloud
-{samples}    kubectl get cloudaccess
+{samples}    kubectl get queuegrants,poolmemberships,workspacemembers,hpcusers
 
 Administrator    {admin}
 Onlooker         {viewer}

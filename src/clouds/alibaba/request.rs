@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::Generation;
+use super::reply::Answer;
+use crate::clouds::CloudError;
 use crate::clouds::endpoint::Endpoint;
 use crate::clouds::signature::{canonical_query, encode};
 
@@ -27,6 +29,8 @@ pub(super) struct Call {
     pub(super) passwords: Vec<SecretString>,
     /// It is not sent later than this.
     pub(super) send_by: Instant,
+    /// Whether a success says that it was done.
+    pub(super) confirm: fn(&Answer) -> Result<(), CloudError>,
 }
 
 impl Call {

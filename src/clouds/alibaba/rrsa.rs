@@ -27,6 +27,7 @@ use crate::clouds::skew;
 use crate::clouds::token_file::{FileToken, TokenFile};
 use crate::clouds::{CloudError, Fault};
 
+const SERVICE: &str = "sts";
 const EXCHANGE: &str = "assume the RAM role";
 const ROLE: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
@@ -113,12 +114,13 @@ impl Role {
     async fn send(&self, wire: &Wire, now: Timestamp, token: &FileToken) -> Result<Response<Bytes>, CloudError> {
         let unfit = |_| CloudError::Rejected { fault: Fault::of(EXCHANGE, "not sent: not a valid request") };
         let request = self.request(&timestamp(now), token).map_err(unfit)?;
-        wire.exchange("sts", EXCHANGE, request).await
+        wire.exchange(SERVICE, EXCHANGE, request).await
     }
 }
 
 fn read(wire: &Wire, response: &Response<Bytes>, token: &FileToken) -> Result<Fresh<Arc<AccessKey>>, CloudError> {
-    let answer = reply::read(EXCHANGE, response, &token.hidden_by(&wire.redactor), &[])?;
+    let answer = reply::read(EXCHANGE, response, &token.hidden_by(&wire.redactor), &[]);
+    let answer = wire.heard(SERVICE, answer)?;
     let field = |name| answer.json.get("Credentials")?.get(name)?.as_str();
     let key = ["AccessKeyId", "AccessKeySecret", "SecurityToken"].map(field);
     fresh(wire, response.headers(), key, field("Expiration"), is_in_id)

@@ -255,7 +255,9 @@ impl Attempt for Signed<'_> {
 
     fn read(&self, wire: &Wire, response: &Response<Bytes>, signer: &Signer) -> Result<Answer, CloudError> {
         let redactor = wire.redactor.hiding(&signer.hidden());
-        reply::read(self.call.operation, response, &redactor, &self.call.passwords)
+        let answer = reply::read(self.call.operation, response, &redactor, &self.call.passwords)?;
+        (self.call.confirm)(&answer)?;
+        Ok(answer)
     }
 
     fn request_id(answer: &Answer) -> Option<&str> {

@@ -50,6 +50,7 @@ fn call(method: Method, passwords: &[&str]) -> Call {
         parameters,
         passwords: passwords.iter().map(|password| SecretString::from(*password)).collect(),
         send_by: Instant::now() + Duration::from_secs(20),
+        confirm: |_| Ok(()),
     }
 }
 

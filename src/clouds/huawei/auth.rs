@@ -188,12 +188,12 @@ impl Auth {
         let body = token::body(&user.domain_name, &user.name, user.password.expose_secret(), &self.project_id);
         let body = Bytes::from(body.to_string());
         let target = target(&["v3", "auth", "tokens"], &[("nocatalog", "1")]);
-        let call =
-            Call { service: Service::Iam, operation: FETCH, method: Method::POST, target, body: Some(body), send_by };
+        let call = Call { method: Method::POST, body: Some(body), ..Call::get(Service::Iam, FETCH, target, send_by) };
         let unfit = |_| CloudError::Rejected { fault: Fault::of(FETCH, "not sent: not a valid request") };
         let request = call.to_request(iam).map_err(unfit)?;
         let response = wire.exchange(Service::Iam.name(), FETCH, request).await?;
-        let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor)?;
+        let answer = reply::read(FETCH, &response, wire.clock.now(), &wire.redactor);
+        let answer = wire.heard(Service::Iam.name(), answer)?;
         let value = response.headers().get(SUBJECT_TOKEN_HEADER).and_then(|value| value.to_str().ok());
         match value {
             Some(value) if !value.is_empty() => Ok(Fresh {

@@ -21,6 +21,7 @@ use crate::clouds::renewal::Fresh;
 use crate::clouds::token_file::{FileToken, TokenFile};
 use crate::clouds::{CloudError, Fault};
 
+const SERVICE: &str = "pod-identity";
 const EXCHANGE: &str = "exchange the pod identity";
 const URI: &str = "HC_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN_FILE: &str = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE";
@@ -64,9 +65,9 @@ impl PodIdentity {
     async fn make(&self, wire: &Wire) -> Result<Fresh<Arc<AccessKey>>, CloudError> {
         let token = self.token_file.read(EXCHANGE).await?;
         let unfit = |_| CloudError::Rejected { fault: Fault::of(EXCHANGE, "not sent: not a valid request") };
-        let response = wire.exchange("pod-identity", EXCHANGE, self.request(&token).map_err(unfit)?).await?;
+        let response = wire.exchange(SERVICE, EXCHANGE, self.request(&token).map_err(unfit)?).await?;
         let redactor = token.hidden_by(&wire.redactor);
-        let answer = reply::read(EXCHANGE, &response, wire.clock.now(), &redactor)?;
+        let answer = wire.heard(SERVICE, reply::read(EXCHANGE, &response, wire.clock.now(), &redactor))?;
         let field = |name| answer.json.pointer(name)?.as_str();
         let key = ["/credentials/accessKeyId", "/credentials/secretAccessKey", "/credentials/securityToken"].map(field);
         fresh(wire, response.headers(), key, field("/credentials/expiration"), is_in_id)

@@ -7,10 +7,11 @@ use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::clouds::IN_FLIGHT;
+use super::reply::Answer;
 use crate::clouds::endpoint::Endpoint;
 use crate::clouds::signature::encode;
 use crate::clouds::transport::EXCHANGE_TIMEOUT;
+use crate::clouds::{CloudError, IN_FLIGHT};
 
 /// Until when, after the changes were asked for, a write may be sent.
 pub(super) const FIRST_WINDOW: Duration = Duration::from_secs(20);
@@ -73,17 +74,24 @@ pub(super) struct Call {
     pub(super) body: Option<Bytes>,
     /// It is not sent later than this.
     pub(super) send_by: Instant,
+    /// Whether a success says that it was done.
+    pub(super) confirm: fn(&Answer) -> Result<(), CloudError>,
 }
 
 impl Call {
     pub(super) fn get(service: Service, operation: &'static str, target: String, send_by: Instant) -> Self {
-        Self { service, operation, method: Method::GET, target, body: None, send_by }
+        Self { service, operation, method: Method::GET, target, body: None, send_by, confirm: |_| Ok(()) }
     }
 
     pub(super) fn with_body(mut self, method: Method, body: &Value) -> Self {
         self.method = method;
         self.body = Some(Bytes::from(body.to_string()));
         self
+    }
+
+    /// A success has to say so in this way.
+    pub(super) fn confirmed_by(self, confirm: fn(&Answer) -> Result<(), CloudError>) -> Self {
+        Self { confirm, ..self }
     }
 
     /// The request without headers that say who calls.

@@ -179,7 +179,10 @@ impl Attempt for Authenticated<'_> {
     }
 
     fn read(&self, wire: &Wire, response: &Response<Bytes>, proof: &Proof) -> Result<Answer, CloudError> {
-        reply::read(self.call.operation, response, wire.clock.now(), &wire.redactor.hiding(&proof.hidden()))
+        let redactor = wire.redactor.hiding(&proof.hidden());
+        let answer = reply::read(self.call.operation, response, wire.clock.now(), &redactor)?;
+        (self.call.confirm)(&answer)?;
+        Ok(answer)
     }
 
     fn request_id(answer: &Answer) -> Option<&str> {

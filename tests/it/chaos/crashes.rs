@@ -84,10 +84,9 @@ impl Summary {
         }
     }
 
-    /// Tells, and fails if anything did not hold.
-    fn conclude(&self, seed: u64) {
-        println!(
-            "{} lives, {} of {} exchanges harmed, {} ends by itself, checks {:?}, longest recovery {:.1} s, {} broken; seed {seed}",
+    fn told(&self) -> String {
+        format!(
+            "{} lives, {} of {} exchanges harmed, {} ends by itself, checks {:?}, longest recovery {:.1} s, {} broken",
             self.lives,
             self.harmed,
             self.planned,
@@ -95,7 +94,12 @@ impl Summary {
             self.checked,
             self.longest.as_secs_f64(),
             self.failures.len()
-        );
+        )
+    }
+
+    /// Tells, and fails if anything did not hold.
+    fn conclude(&self, seed: u64) {
+        println!("{}; seed {seed}", self.told());
         assert!(self.failures.is_empty(), "{}", self.failures.join("\n"));
         // Some end before the exchange comes that was to be harmed.
         assert!(self.harmed * 10 >= self.planned * 8, "{} of {} were harmed", self.harmed, self.planned);
@@ -165,13 +169,14 @@ async fn everything() {
     let environment = environment().await;
     let lives = lives(&environment).await;
     let mut summary = Summary::default();
-    let all = |script, usual: usize| {
-        let at = move |number| CRASHES.into_iter().chain(OTHERS).map(move |harm| vec![(number, harm)]);
-        (0..usual).flat_map(at).map(move |harm| Plan { script, usual, harm })
-    };
-    for (script, usual) in &lives {
-        println!("{}: {usual} exchanges", script.name);
-        run(all(script, *usual).collect(), &environment, "all", &mut summary).await;
+    for harm in CRASHES.into_iter().chain(OTHERS) {
+        let plans = lives.iter().flat_map(|(script, usual)| {
+            (0..*usual).map(move |number| Plan { script, usual: *usual, harm: vec![(number, harm)] })
+        });
+        run(plans.collect(), &environment, &format!("{harm:?}").to_lowercase().replace(['(', ')'], ""), &mut summary)
+            .await;
+        // Who ends it here knows what has held so far.
+        println!("{harm:?} at each exchange of each life; with what was before: {}", summary.told());
     }
     let (mut random, until) = (Random::new(seed), Instant::now() + Duration::from_secs(60 * minutes));
     let mut batch = 0;

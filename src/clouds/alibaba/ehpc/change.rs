@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::list::Look;
 use super::{Ehpc, UserChange, check_password, v2018, v2024};
 use crate::clouds::alibaba::Generation;
+use crate::clouds::alibaba::reply::Answer;
 use crate::clouds::alibaba::request::Call;
 use crate::clouds::batch::{Refusal, in_chunks, not_sent_after};
 use crate::clouds::transport::EXCHANGE_TIMEOUT;
@@ -39,6 +40,8 @@ pub(super) struct Words {
     pub(super) action: &'static str,
     pub(super) method: Method,
     pub(super) parameters: Vec<(String, String)>,
+    /// Whether a success says that it was done.
+    pub(super) confirm: fn(&Answer) -> Result<(), CloudError>,
 }
 
 impl Step {
@@ -189,27 +192,34 @@ impl Ehpc {
 
     async fn send(&self, cluster: &str, step: Step, users: &[&UserChange], send_by: Instant) -> Result<(), Refusal> {
         let generation = self.session.generation();
-        let Words { action, method, mut parameters } = match generation {
+        let Words { action, method, mut parameters, confirm } = match generation {
             Generation::V2018 => v2018::words(step, users),
             Generation::V2024 => v2024::words(step, users),
         };
         let purpose = Purpose::of_write(users.iter().map(|user| &user.purpose));
         let Some(purpose) = purpose else { return Ok(()) };
+        let purpose = purpose.doing(|asked| match step {
+            Step::SetPassword => (asked.granted, asked.revoked) = (String::new(), String::new()),
+            Step::Regroup if generation == Generation::V2018 => asked.secret_set = false,
+            Step::Delete | Step::Regroup | Step::Add => {}
+        });
         // Of some this is the second call.
         let goes_on = step == Step::SetPassword && users.iter().any(|user| user.before != user.after);
         let purpose = if goes_on { &purpose.kept() } else { &purpose };
         parameters.insert(0, ("ClusterId".to_owned(), cluster.to_owned()));
         let passwords = users.iter().filter_map(|user| user.password.clone()).collect();
-        let call = Call { operation: step.operation(), action, generation, method, parameters, passwords, send_by };
+        let operation = step.operation();
+        let call = Call { operation, action, generation, method, parameters, passwords, send_by, confirm };
         let answer = match generation {
             Generation::V2018 if call.method == Method::POST => self.session.write_with_form(call, purpose).await,
             Generation::V2018 | Generation::V2024 => self.session.write(&call, purpose).await,
         };
-        let answer = answer.map_err(refusal)?;
-        match generation {
-            Generation::V2018 => Ok(()),
-            Generation::V2024 => v2024::confirm(step, &answer).map_err(Refusal::of_a_member),
-        }
+        // What an update does not say was done is about its user.
+        let is_of_one = step.batch(generation) == 1;
+        answer.map(drop).map_err(|error| match error {
+            CloudError::UnexpectedReply { .. } if is_of_one => Refusal::of_a_member(error),
+            error => refusal(error),
+        })
     }
 }
 

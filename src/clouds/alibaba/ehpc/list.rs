@@ -132,6 +132,7 @@ impl Ehpc {
             parameters: parameters.to_vec(),
             passwords: Vec::new(),
             send_by,
+            confirm: |_| Ok(()),
         };
         loop {
             call.send_by = turn(send_by);
@@ -180,6 +181,7 @@ impl Ehpc {
             parameters: vec![("ClusterId".to_owned(), look.cluster.to_owned())],
             passwords: Vec::new(),
             send_by: turn(look.send_by),
+            confirm: |_| Ok(()),
         };
         let answer = self.session.call(&call, look.purpose).await?;
         match answer.json.pointer(shown) {

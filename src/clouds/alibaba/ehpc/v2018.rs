@@ -31,5 +31,5 @@ pub(super) fn words(step: Step, users: &[&UserChange]) -> Words {
             give("Password", password.expose_secret());
         }
     }
-    Words { action, method: if with_password { Method::POST } else { Method::GET }, parameters }
+    Words { action, method: if with_password { Method::POST } else { Method::GET }, parameters, confirm: |_| Ok(()) }
 }

@@ -38,21 +38,21 @@ pub(super) fn words(step: Step, users: &[&UserChange]) -> Words {
                     give("Password", password.expose_secret());
                 }
             }
-            Words { action: "UpdateUser", method: Method::POST, parameters }
+            Words { action: "UpdateUser", method: Method::POST, parameters, confirm: updated }
         }
     }
 }
 
 fn list(action: &'static str, method: Method, users: impl Iterator<Item = Value>) -> Words {
     let users = Value::Array(users.collect()).to_string();
-    Words { action, method, parameters: vec![("User".to_owned(), users)] }
+    Words { action, method, parameters: vec![("User".to_owned(), users)], confirm: |_| Ok(()) }
 }
 
 /// An update says with `Success` how it went, in quotes or not.
-pub(super) fn confirm(step: Step, answer: &Answer) -> Result<(), CloudError> {
-    match (step, answer.json.get("Success")) {
-        (Step::Delete | Step::Add, _) | (Step::Regroup | Step::SetPassword, Some(Value::Bool(true))) => Ok(()),
-        (Step::Regroup | Step::SetPassword, Some(Value::String(word))) if word.eq_ignore_ascii_case("true") => Ok(()),
-        (Step::Regroup | Step::SetPassword, _) => Err(answer.unexpected("the answer does not say that it was done")),
+fn updated(answer: &Answer) -> Result<(), CloudError> {
+    match answer.json.get("Success") {
+        Some(Value::Bool(true)) => Ok(()),
+        Some(Value::String(word)) if word.eq_ignore_ascii_case("true") => Ok(()),
+        _ => Err(answer.unexpected("the answer does not say that it was done")),
     }
 }

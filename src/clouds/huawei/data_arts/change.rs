@@ -17,6 +17,7 @@ use crate::clouds::huawei::culprit::{
 };
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
+use crate::clouds::huawei::reply::Answer;
 use crate::clouds::huawei::request::{Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, is_id, target};
 use crate::clouds::{CloudError, Fault, Purpose};
 
@@ -290,12 +291,13 @@ impl Changing<'_> {
         let session = &self.client.session;
         let target = target(&[&["v2", session.project_id(), self.workspace], below].concat(), &[]);
         let send_by = if operation == UPDATE { self.replace_by } else { self.send_by };
-        let call = Call::get(Service::DataArts, operation, target, send_by).with_body(method, body);
+        let call = Call::get(Service::DataArts, operation, target, send_by);
+        let call = call.with_body(method, body).confirmed_by(Answer::confirmed);
         let concerned = self.changes.iter().filter(|change| ids.contains(&change.id.as_str()));
         let purpose = Purpose::of_write(concerned.map(|change| &change.purpose));
         let Some(purpose) = purpose else { return Ok(()) };
-        let written = session.write(&call, &purpose).await.and_then(|answer| answer.confirmed());
-        written.map_err(|error| {
+        let written = session.write(&call, &purpose).await;
+        written.map(drop).map_err(|error| {
             let error = explained(error, asked_for);
             refusal(if let [id] = ids { about_the_principal(error, self.workspace, id) } else { error })
         })

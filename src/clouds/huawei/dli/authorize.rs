@@ -13,6 +13,7 @@ use crate::clouds::budget::CALLS_AT_ONCE;
 use crate::clouds::huawei::culprit::about_the_principal;
 use crate::clouds::huawei::difference::Difference;
 use crate::clouds::huawei::reading::Reading;
+use crate::clouds::huawei::reply::Answer;
 use crate::clouds::huawei::request::{Call, FIRST_WINDOW, REPAIR_WINDOW, REPLACE_WINDOW, Service, target};
 use crate::clouds::{CloudError, Fault, Purpose};
 
@@ -184,10 +185,9 @@ impl Dli {
             "privileges": write.privileges,
         });
         let call = Call::get(Service::Dli, write.action.operation(), target(&segments, &[]), send_by);
-        match self.session.write(&call.with_body(Method::PUT, &body), &write.purpose).await {
-            Ok(answer) => answer.confirmed(),
-            Err(error) => Err(about_the_principal(error, &write.queue, &write.user)),
-        }
+        let call = call.with_body(Method::PUT, &body).confirmed_by(Answer::confirmed);
+        let written = self.session.write(&call, &write.purpose).await;
+        written.map(drop).map_err(|error| about_the_principal(error, &write.queue, &write.user))
     }
 }
 

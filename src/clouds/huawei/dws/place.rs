@@ -180,15 +180,20 @@ impl Placing<'_> {
         let list: Vec<Value> = users.iter().map(|user| json!({"user_name": user})).collect();
         let body = json!({"queue_name": pool, "user_list": list});
         let target = workload.target(&["queues", pool, "users", action.name()], &[]);
-        let call = Call::get(Service::Dws, action.operation(), target, self.send_by).with_body(Method::POST, &body);
+        let call = Call::get(Service::Dws, action.operation(), target, self.send_by);
+        let call = call.with_body(Method::POST, &body).confirmed_by(wire::accepted);
         let purpose = Purpose::of_write(indexes.iter().map(|&index| &self.changes[index].purpose));
         let Some(purpose) = purpose else { return Ok(()) };
+        let purpose = purpose.doing(|asked| match action {
+            Action::Leave => asked.granted.clear(),
+            Action::Join => asked.revoked.clear(),
+        });
         // Whoever has left is in no pool until this has gone.
         let moves = |index: &usize| !self.differences[*index].removed.is_empty();
         let is_second = action == Action::Join && indexes.iter().any(moves);
         let purpose = if is_second { &purpose.kept() } else { &purpose };
-        let written = self.dws.session.write(&call, purpose).await.and_then(|answer| wire::accepted(&answer));
-        written.map_err(|error| {
+        let written = self.dws.session.write(&call, purpose).await;
+        written.map(drop).map_err(|error| {
             let error = explained(error, "");
             refusal(if let [user] = users[..] { about_the_principal(error, pool, user) } else { error })
         })
