@@ -54,8 +54,8 @@ pub(crate) async fn run<K: AccessKind>(
     let clock = engine.clock.now();
     let named = named_by(remaining.make_contiguous(), clock);
     let rests = |principal: &Principal<K>| principal.members.iter().all(|member| member.is_at_rest(clock));
-    let has_looked = !remaining.iter().all(rests);
-    if !has_looked {
+    let all_rest = remaining.iter().all(rests);
+    if all_rest {
         if let Some(key) = pass.target_key {
             engine.unmanaged.forget(key);
         }
@@ -70,6 +70,7 @@ pub(crate) async fn run<K: AccessKind>(
             () = pass.look_at_target(&accounts, named, purpose, remaining.make_contiguous()) => {}
         }
     }
+    let has_looked = !all_rest && pass.target_key.is_some();
     let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
     let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;

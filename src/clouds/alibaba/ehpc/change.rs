@@ -216,9 +216,9 @@ impl Ehpc {
         };
         // What an update does not say was done is about its user.
         let is_of_one = step.batch(generation) == 1;
-        answer.map(drop).map_err(|error| match error {
-            CloudError::UnexpectedReply { .. } if is_of_one => Refusal::of_a_member(error),
-            error => refusal(error),
+        answer.map(drop).map_err(|error| {
+            let is_about_one = is_of_one && matches!(error, CloudError::UnexpectedReply { .. });
+            if is_about_one { Refusal::of_a_member(error) } else { refusal(error) }
         })
     }
 }
