@@ -92,3 +92,43 @@ impl Drop for Sending<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clouds::{Fault, Urgency};
+
+    #[test]
+    fn what_became_of_a_write_is_told_by_its_error_and_less_surely_of_a_batch() {
+        let asked = Arc::new(Asked {
+            by: "QueueGrant n/ann (uid 1, generation 1)".to_owned(),
+            account: "CloudAccount n/main".to_owned(),
+            principal: "ann".to_owned(),
+            granted: "SUBMIT_JOB".to_owned(),
+            revoked: String::new(),
+            secret_set: false,
+        });
+        let fault = |status| Fault { status, ..Fault::of("grant", "no") };
+        let (rejected, not_sent) =
+            (CloudError::Rejected { fault: fault(Some(400)) }, CloudError::Rejected { fault: fault(None) });
+        let unknown = CloudError::PrincipalNotFound { fault: fault(Some(404)) };
+        let throttled = CloudError::Throttled { fault: fault(Some(429)), retry_after: None };
+        for (principals, error, result) in [
+            (1, &rejected, "refused"),
+            (2, &rejected, "unknown"),
+            (1, &unknown, "refused"),
+            (2, &unknown, "unknown"),
+            (2, &throttled, "refused"),
+            (1, &not_sent, "not sent"),
+            (1, &CloudError::Unreachable { fault: fault(None) }, "not sent"),
+            (1, &CloudError::Unavailable { fault: fault(None) }, "unknown"),
+            (1, &CloudError::UnexpectedReply { fault: fault(Some(200)) }, "unknown"),
+        ] {
+            let purpose = Purpose::new(Urgency::Change, "n", "t");
+            let purpose = Purpose { asked: std::iter::repeat_n(Arc::clone(&asked), principals).collect(), ..purpose };
+            assert_eq!(Sending::new(&purpose, "dli", "grant").result_of(error), result, "{principals}: {error}");
+        }
+    }
+}
