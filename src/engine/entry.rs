@@ -337,6 +337,12 @@ impl<O: AccessObject> Entry<O> {
         self.asks_the_same_as(other) && self.has_finalizer() == other.has_finalizer() && self.status() == other.status()
     }
 
+    /// This is the same version as the other, which could not be decoded: the API server shows it otherwise since its schema was
+    /// mended. What could be decoded is not taken back for what cannot.
+    pub(crate) fn clears_up(&self, other: &Self) -> bool {
+        self.resource_version == other.resource_version && self.common().is_some() && other.common().is_none()
+    }
+
     /// This is a newer version than the other, or the two cannot be compared.
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
         match (self.resource_version.parse::<u64>(), other.resource_version.parse::<u64>()) {

@@ -134,6 +134,8 @@ mod tests {
     use crate::api::{AccessSpec, CommonSpec};
     use crate::clouds::Urgency;
     use crate::engine::entry::{Entry, ObjectKey};
+    use crate::engine::group::Group;
+    use crate::engine::store::Store;
     use crate::engine::tally::{Counts, Tally};
 
     /// A key of a door.
@@ -210,6 +212,19 @@ mod tests {
         }
         assert!(received(&json!({})).content.is_err());
         assert!(serde_json::from_str::<Received<Key>>(r#"{"metadata": {"name": 1}}"#).is_err());
+    }
+
+    #[test]
+    fn what_could_not_be_decoded_is_taken_when_the_same_version_can_and_not_the_other_way() {
+        let (whole, mut garbled) = (key("ann", "main"), key("ann", "main"));
+        garbled["spec"] = json!({"door": "front"});
+        for [first, second] in [[&garbled, &whole], [&whole, &garbled]] {
+            let store = Store::<Key>::new(|entry| Group::Alone(entry.uid.as_str().into()));
+            let looked_at = [first, second, second].map(|object| store.put(Entry::new(&received(object))).len());
+            assert_eq!(looked_at, [1, usize::from(first == &garbled), 0]);
+            let known = store.get(&ObjectKey { namespace: "n".to_owned(), name: "ann".to_owned() });
+            assert!(known.is_some_and(|known| known.account().is_some()), "it is as garbled as ever");
+        }
     }
 
     #[test]

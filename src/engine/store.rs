@@ -104,7 +104,7 @@ impl<O: AccessObject> Store<O> {
         if let Some((known, known_group)) = known
             && known.uid == entry.uid
         {
-            if !entry.is_newer_than(known) {
+            if !entry.is_newer_than(known) && !entry.clears_up(known) {
                 return BTreeSet::new();
             }
             let is_ours = patching || entry.owns_the_same_as(known);
