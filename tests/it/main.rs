@@ -33,6 +33,7 @@ mod outcomes;
 mod policy;
 mod pressure;
 mod privileges;
+mod promises;
 mod promql;
 mod runner;
 mod scenarios;
