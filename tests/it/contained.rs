@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use cloud_access_operator::clouds::{Account, CloudError};
 use cloud_access_operator::engine::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
 use cloud_access_operator::kinds::{HpcUser, HpcUserSpec, QueueGrant, QueueGrantSpec};
 
+use tokio::time::Instant;
+
 use crate::canaries::Collected;
-use crate::runner::Runner;
+use crate::runner::{Broken, Runner};
 use crate::script::Script;
 use crate::world::{World, in_virtual_time};
 
@@ -197,4 +200,66 @@ fn nobody_waits_behind_many_who_are_refused() {
         let script = Script::parse("refused", &refused(how));
         in_virtual_time(async { Runner::run(&script, World::pure(&[])).await });
     }
+}
+
+/// An object that is broken, and how.
+const BROKEN: [(&str, &str); 6] = [
+    ("a user whom the cloud does not know", "cloud unknown user bad\nBAD on etl"),
+    ("a queue that is not there", "BAD on nowhere"),
+    ("a queue whose list always fails", "LISTS {\"answer\": {\"status\": 500}}\nBAD on lake"),
+    ("a queue whose list is never answered", "LISTS \"apply_then_hang\"\nBAD on lake"),
+    ("an object that cannot be decoded", "BAD on etl\npatch QueueGrant bad\n  spec: {privileges: [TIME_TRAVEL]}"),
+    ("an object that must not be written", "objects refuse patches bad\nBAD on etl"),
+];
+
+/// How long one that is broken may delay another: five calls. None did when this was written.
+const LONGEST_DELAY: Duration = Duration::from_millis(250);
+
+/// Objects that come beside it, one after the other.
+const OTHERS: usize = 100;
+
+/// How long it takes from the apply of an object until it is Ready, at the longest, beside one that is broken, of the same account.
+fn beside(broken: &str) -> Duration {
+    let apply = |name: &str, queue: &str| {
+        let spec = format!("{{queueName: {queue}, userName: {name}, privileges: [SUBMIT_JOB]}}");
+        format!("apply\n  kind: QueueGrant\n  metadata: {{name: {name}}}\n  spec: {spec}\n")
+    };
+    let lists = "cloud fault {\"operation\": \"ListQueueUsers\", \"target\": \"lake\", \"times\": null, \"action\": ";
+    let line = |line: &str| match (line.strip_prefix("BAD on "), line.strip_prefix("LISTS ")) {
+        (Some(queue), _) => apply("bad", queue),
+        (_, Some(action)) => format!("{lists}{action}}}\n"),
+        _ => format!("{line}\n"),
+    };
+    let broken: String = broken.lines().map(line).collect();
+    let play = async |runner: &mut Runner, script: &str| {
+        let played = runner.play(&Script::parse("beside", script)).await;
+        played.unwrap_or_else(|Broken(instead)| panic!("beside {broken}:{instead}"));
+    };
+    in_virtual_time(async {
+        let mut runner = Runner::begin(World::pure(&[])).await;
+        play(&mut runner, &format!("cloud queue etl\ncloud queue lake\n{}", apply("first", "etl"))).await;
+        play(&mut runner, &format!("expect first ready=True\ncloud switch latency_ms 50\n{broken}")).await;
+        let mut longest = Duration::ZERO;
+        // At whatever moment of its tries another comes.
+        for number in 0..OTHERS {
+            let (name, began) = (format!("good{number}"), Instant::now());
+            play(&mut runner, &(apply(&name, "etl") + &format!("expect {name} ready=True reason=Granted\n"))).await;
+            longest = longest.max(began.elapsed());
+            play(&mut runner, "wait 370ms").await;
+        }
+        if let Some(bad) = runner.get("bad").await.unwrap() {
+            assert_ne!(bad["status"]["conditions"][0]["status"], "True", "it is not broken: {bad}");
+        }
+        longest
+    })
+}
+
+/// P7: whatever is broken beside it, an object is Ready hardly later. In virtual time, so that it is the same in each run. Fails when
+/// a pass tries again what was refused before it turns to what is new.
+#[test]
+fn one_that_is_broken_delays_no_other() {
+    let alone = beside("");
+    let delayed = |(_, script): &(&str, &str)| beside(script).saturating_sub(alone);
+    let delays: Vec<_> = BROKEN.iter().map(|broken| (broken.0, delayed(broken))).collect();
+    assert!(delays.iter().all(|(_, delay)| *delay <= LONGEST_DELAY), "later than {alone:?} by: {delays:#?}");
 }
