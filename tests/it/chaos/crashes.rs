@@ -1,5 +1,6 @@
 //! Harm to every exchange of every life: a crash before the request arrives, between request and answer, and after the answer;
-//! orders to stop; refusals, connections that break, answers that break off, and none at all.
+//! orders to stop; standing still, for shorter and for longer than the lease lasts; refusals, connections that break, answers that
+//! break off, and none at all.
 //!
 //! `cargo xtask test` takes a sample. `cargo xtask chaos` does all, then pairs at random for as long as it is told to; the seed
 //! that it prints plays the same again.
@@ -25,8 +26,10 @@ const AT_ONCE: usize = 12;
 const SAMPLE: (usize, usize) = (10, 5);
 
 const CRASHES: [Harm; 3] = [Harm::CrashBefore, Harm::CrashBetween, Harm::CrashAfter];
-const OTHERS: [Harm; 9] = [
+const OTHERS: [Harm; 11] = [
     Harm::Stop,
+    Harm::Freeze(4),
+    Harm::Freeze(15),
     Harm::Answer(409),
     Harm::Answer(429),
     Harm::Answer(500),
@@ -61,38 +64,56 @@ struct Summary {
     ended: usize,
     checked: BTreeMap<&'static str, usize>,
     longest: Duration,
+    /// What took the longest.
+    slowest: String,
     failures: Vec<String>,
 }
 
 impl Summary {
-    fn add(&mut self, planned: usize, lived: Result<Course, String>) {
-        self.lives += 1;
+    /// What one life under this harm came to.
+    fn of(plan: &Plan<'_>, lived: Result<Course, String>) -> Self {
         match lived {
-            Ok(course) => {
-                self.planned += planned;
-                self.harmed += course.harmed;
-                self.ended += course.ended;
-                for (property, count) in course.checked {
-                    *self.checked.entry(property).or_default() += count;
-                }
-                self.longest = self.longest.max(course.recovery);
-            }
+            Ok(course) => Self {
+                lives: 1,
+                planned: plan.harm.len(),
+                harmed: course.harmed,
+                ended: course.ended,
+                checked: course.checked,
+                longest: course.recovery,
+                slowest: format!("{} with {:?}", plan.script.name, plan.harm),
+                failures: Vec::new(),
+            },
             Err(why) => {
                 println!("BROKEN {why}");
-                self.failures.push(why);
+                Self { lives: 1, failures: vec![why], ..Self::default() }
             }
         }
     }
 
+    fn add(&mut self, other: Self) {
+        self.lives += other.lives;
+        self.planned += other.planned;
+        self.harmed += other.harmed;
+        self.ended += other.ended;
+        for (property, count) in other.checked {
+            *self.checked.entry(property).or_default() += count;
+        }
+        if other.longest > self.longest {
+            (self.longest, self.slowest) = (other.longest, other.slowest);
+        }
+        self.failures.extend(other.failures);
+    }
+
     fn told(&self) -> String {
         format!(
-            "{} lives, {} of {} exchanges harmed, {} ends by itself, checks {:?}, longest recovery {:.1} s, {} broken",
+            "{} lives, {} of {} exchanges harmed, {} ends by itself, checks {:?}, longest recovery {:.1} s of {}, {} broken",
             self.lives,
             self.harmed,
             self.planned,
             self.ended,
             self.checked,
             self.longest.as_secs_f64(),
+            self.slowest,
             self.failures.len()
         )
     }
@@ -127,15 +148,17 @@ fn short(script: &Script) -> &str {
     script.name.split('-').nth(2).unwrap()
 }
 
-async fn run(plans: Vec<Plan<'_>>, environment: &Path, label: &str, summary: &mut Summary) {
+async fn run(plans: Vec<Plan<'_>>, environment: &Path, label: &str) -> Summary {
     let runs = plans.into_iter().enumerate().map(|(number, plan)| async move {
         let name = format!("{label}-{}-{number}", short(plan.script));
-        (plan.harm.len(), live(plan.script, &name, &plan.harm, Some(plan.usual), environment).await)
+        let lived = live(plan.script, &name, &plan.harm, Some(plan.usual), environment).await;
+        Summary::of(&plan, lived)
     });
-    let mut runs = stream::iter(runs).buffer_unordered(AT_ONCE);
-    while let Some((planned, lived)) = runs.next().await {
-        summary.add(planned, lived);
-    }
+    let add = async |mut all: Summary, one| {
+        all.add(one);
+        all
+    };
+    stream::iter(runs).buffer_unordered(AT_ONCE).fold(Summary::default(), add).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,9 +177,7 @@ async fn a_sample_of_harm_to_every_life_on_a_real_api_server() {
             }
         }
     }
-    let mut summary = Summary::default();
-    run(plans, &environment, "sample", &mut summary).await;
-    summary.conclude(seed);
+    run(plans, &environment, "sample").await.conclude(seed);
 }
 
 /// All of it, then pairs at random for so many minutes.
@@ -173,10 +194,11 @@ async fn everything() {
         let plans = lives.iter().flat_map(|(script, usual)| {
             (0..*usual).map(move |number| Plan { script, usual: *usual, harm: vec![(number, harm)] })
         });
-        run(plans.collect(), &environment, &format!("{harm:?}").to_lowercase().replace(['(', ')'], ""), &mut summary)
-            .await;
+        let label = format!("{harm:?}").to_lowercase().replace(['(', ')'], "");
+        let of_harm = run(plans.collect(), &environment, &label).await;
         // Who ends it here knows what has held so far.
-        println!("{harm:?} at each exchange of each life; with what was before: {}", summary.told());
+        println!("{harm:?} at each exchange of each life: {}", of_harm.told());
+        summary.add(of_harm);
     }
     let (mut random, until) = (Random::new(seed), Instant::now() + Duration::from_secs(60 * minutes));
     let mut batch = 0;
@@ -189,8 +211,9 @@ async fn everything() {
             Plan { script, usual: *usual, harm }
         };
         let plans = (0..4 * AT_ONCE).map(|_| pair(&mut random)).collect();
-        run(plans, &environment, &format!("pairs-{batch}"), &mut summary).await;
+        summary.add(run(plans, &environment, &format!("pairs-{batch}")).await);
         batch += 1;
     }
+    println!("with {batch} batches of pairs:");
     summary.conclude(seed);
 }

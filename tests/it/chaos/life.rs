@@ -63,6 +63,8 @@ pub struct Life {
     pub ledger: Ledger,
     pub runner: Runner,
     script: Script,
+    /// How much of the journal has been judged.
+    judged: Cell<u64>,
 }
 
 impl Life {
@@ -79,24 +81,26 @@ impl Life {
         let Operation::Real { kubeconfig, running, .. } = &mut world.operation else { unreachable!("it is real") };
         *kubeconfig = proxy.kubeconfig;
         rig.aim_at(running);
+        world.others.clone_from(&script.others);
         let (simulator, heeding) = (world.simulator.clone(), ledger.clone());
         rig.show(move |exchange| heeding.heed(exchange, &simulator));
         let mut runner = Runner::begin(world).await;
         runner.patience = PATIENCE;
-        Self { rig, ledger, runner, script }
+        Self { rig, ledger, runner, script, judged: Cell::default() }
     }
 
     /// Plays the script step by step, and checks everything that has to hold.
     async fn play(&mut self) -> Result<Course, String> {
-        let (mut seen, mut course) = (0, Course::default());
+        let mut course = Course::default();
         for step in &self.script.steps {
+            // What has come by now is judged by what was asked for until now.
+            self.judge();
             self.ledger.begin(step);
             let played = match step.words().as_slice() {
                 ["expect", "quiet", _] => self.comes_to_rest().await,
                 _ => self.runner.step(step).await,
             };
-            self.ledger.take(&self.runner.world.simulator.journal_after(seen));
-            seen = self.runner.world.simulator.journal_last();
+            self.judge();
             played.map_err(|instead| format!("line {}: `{}`: {instead}", step.line, step.words.join(" ")))?;
             self.ledger.end(step);
             if let Some((first, ..)) = self.rig.harmed().first().filter(|_| course.recovery.is_zero()) {
@@ -106,8 +110,15 @@ impl Life {
         (course.harmed, course.exchanges) = (self.rig.harmed().len(), self.rig.numbered());
         self.rig.spare();
         self.comes_to_rest().await?;
-        self.ledger.take(&self.runner.world.simulator.journal_after(seen));
+        self.judge();
         Ok(Course { checked: self.ledger.verdict()?, ..course })
+    }
+
+    /// P2, P4 and P5 on what the clouds have done since the last time.
+    fn judge(&self) {
+        let entries = self.runner.world.simulator.journal_after(self.judged.get());
+        self.judged.set(entries.last().map_or(self.judged.get(), |entry| entry.sequence));
+        self.ledger.take(&entries);
     }
 
     /// Thousands of lives leave nothing behind.

@@ -1,6 +1,8 @@
-//! What a watch is told, line by line, under harm.
+//! What a list or a watch tells, under harm: a watch line by line.
 
 use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::response::Parts;
 use axum::response::Response;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -59,6 +61,7 @@ pub fn harmed(response: Response, harm: Harm, released: Released) -> Response {
                 std::future::ready(!is_lost)
             }))
         }
+        Harm::Garble => Body::from_stream(lines.map(|line| line.map(garbled))),
         Harm::CrashBefore
         | Harm::CrashBetween
         | Harm::CrashAfter
@@ -67,9 +70,28 @@ pub fn harmed(response: Response, harm: Harm, released: Released) -> Response {
         | Harm::ResetAfter
         | Harm::Truncate
         | Harm::Stop
-        | Harm::Delay(_) => panic!("{harm:?} is nothing that happens to a watch that is open"),
+        | Harm::Delay(_)
+        | Harm::Freeze(_)
+        | Harm::Empty => panic!("{harm:?} is nothing that happens to a watch that is open"),
     };
     Response::from_parts(head, body)
+}
+
+/// An event whose object says of what it asks for only what nobody understands.
+fn garbled(line: Bytes) -> Bytes {
+    let Ok(mut event) = serde_json::from_slice::<Value>(&line) else { return line };
+    if event["type"] != "BOOKMARK" {
+        event["object"]["spec"] = json!({"garbled": true});
+    }
+    Bytes::from(format!("{event}\n"))
+}
+
+/// The list that this answer is, of nothing.
+pub fn emptied(mut head: Parts, body: &Bytes) -> Response {
+    let mut list: Value = serde_json::from_slice(body).unwrap();
+    list["items"] = json!([]);
+    head.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(list.to_string()))
 }
 
 /// Whole lines, as they come.

@@ -73,6 +73,10 @@ pub enum Harm {
     Stop,
     /// Forwarded so many milliseconds later.
     Delay(u64),
+    /// Carried out while the operator stands still, as it does for so many seconds.
+    Freeze(u64),
+    /// Carried out; the list that is answered has lost all that was in it.
+    Empty,
     /// A watch is told that its version is too old, by an event.
     Expire,
     /// A watch ends as soon as it is opened.
@@ -83,12 +87,15 @@ pub enum Harm {
     Hold,
     /// A watch is not told of one event: that of this number, from 0.
     Lose(usize),
+    /// A watch is told of objects whose specs nobody can read.
+    Garble,
 }
 
 impl Harm {
     /// It is done before the request is forwarded.
     fn comes_before(self) -> bool {
-        matches!(self, Self::CrashBefore | Self::ResetBefore | Self::Answer(_) | Self::Stop | Self::Delay(_))
+        use Harm::{Answer, CrashBefore, Delay, Freeze, ResetBefore, Stop};
+        matches!(self, CrashBefore | ResetBefore | Answer(_) | Stop | Delay(_) | Freeze(_))
     }
 }
 
@@ -206,7 +213,8 @@ impl Rig {
             }
             Some(Harm::ResetBefore) => return broken(),
             Some(Harm::Answer(status)) => return refusal(peer, status),
-            Some(Harm::Stop) => self.stop(),
+            Some(Harm::Stop) => self.signal("TERM"),
+            Some(Harm::Freeze(seconds)) => self.freeze(Duration::from_secs(seconds)),
             Some(Harm::Delay(milliseconds)) => sleep(Duration::from_millis(milliseconds)).await,
             Some(_) | None => {}
         }
@@ -233,6 +241,7 @@ impl Rig {
             }
             Harm::ResetAfter => broken(),
             Harm::Truncate => Response::from_parts(head, half(&body)),
+            Harm::Empty => lines::emptied(head, &body),
             Harm::Hang => std::future::pending().await,
             Harm::CrashAfter => {
                 let rig = self.clone();
@@ -243,10 +252,12 @@ impl Rig {
                 });
                 Response::from_parts(head, Body::from(body))
             }
-            Harm::CrashBefore | Harm::ResetBefore | Harm::Answer(_) | Harm::Stop | Harm::Delay(_) => {
+            Harm::CrashBefore | Harm::ResetBefore | Harm::Answer(_) | Harm::Stop | Harm::Delay(_) | Harm::Freeze(_) => {
                 unreachable!("done before")
             }
-            Harm::Expire | Harm::End | Harm::Stall | Harm::Hold | Harm::Lose(_) => unreachable!("for watches"),
+            Harm::Expire | Harm::End | Harm::Stall | Harm::Hold | Harm::Lose(_) | Harm::Garble => {
+                unreachable!("for watches")
+            }
         }
     }
 
@@ -272,10 +283,20 @@ impl Rig {
         self.0.lock().unwrap().harmed.push((Instant::now(), harm, what));
     }
 
-    fn stop(&self) {
+    fn signal(&self, signal: &str) {
         let process = self.0.lock().unwrap().process.clone();
         // It may have ended already.
-        drop(process.signal("TERM"));
+        drop(process.signal(signal));
+    }
+
+    /// It stands still from now on, for so long.
+    fn freeze(&self, time: Duration) {
+        self.signal("STOP");
+        let rig = self.clone();
+        tokio::spawn(async move {
+            sleep(time).await;
+            rig.signal("CONT");
+        });
     }
 
     fn crash(&self) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use futures::future::join_all;
+use simulator::Change;
 use tokio::time::sleep;
 
 use super::life::Life;
@@ -28,6 +29,11 @@ const WIDENED: &str = "patch QueueGrant alice
 expect alice ready=True current=true owned=RESTART,SUBMIT_JOB
 expect access etl
   alice: RESTART SUBMIT_JOB
+";
+const ADOPTER: &str = "apply
+  kind: QueueGrant
+  metadata: {name: adopter, namespace: other}
+  spec: {queueName: etl, userName: alice, privileges: [RESTART], adoptionPolicy: Adopt}
 ";
 const DELETED: &str = "delete QueueGrant alice
 expect alice gone
@@ -157,27 +163,97 @@ async fn a_watch_that_fails_is_opened_anew_and_not_too_often() {
     .await;
 }
 
-/// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten.
+/// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten; nor does an object of another namespace
+/// adopt what they own. Fails when a list that cannot be had counts as one of nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
     let guard = environment().await;
     let environment: &Path = &guard;
     join_all([404, 429, 503].map(|status| async move {
-        let mut life = begin(&format!("list-{status}"), &format!("{ALICE}{GRANTED}"), environment).await;
-        let fails = move |exchange: &Exchange| is_of(exchange, "/queuegrants").then_some(Harm::Answer(status));
-        life.rig.harm(fails);
+        let script = format!("namespace other\n{ALICE}{GRANTED}");
+        let mut life = begin(&format!("list-{status}"), &script, environment).await;
+        let own = format!("/{}/queuegrants", life.runner.world.namespace);
+        let fails = move |exchange: &Exchange| is_of(exchange, &own).then_some(Harm::Answer(status));
+        life.rig.harm(fails.clone());
         let last = life.runner.world.simulator.journal_last();
         // Those that are open end, and are not opened anew; then one starts that has never seen anything.
         sleep(Duration::from_secs(8)).await;
         life.restart_under(fails);
+        life.go_on(ADOPTER).await;
         sleep(Duration::from_secs(8)).await;
         let written = life.runner.world.simulator.journal_after(last).into_iter().find(|entry| entry.action.is_some());
         assert!(written.is_none(), "{status}: {written:?}");
         life.rig.spare();
+        life.go_on("expect other/adopter ready=True reason=Granted owned=RESTART").await;
+        life.go_on("delete QueueGrant other/adopter\nexpect other/adopter gone").await;
         life.go_on(&format!("{GRANTED}{WIDENED}{DELETED}")).await;
         life.end().await;
     }))
     .await;
+}
+
+/// F5, P1, P4: objects that a list has lost lose nothing, and are there again with the next one. Fails when what is not listed any more
+/// counts as deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_a_list_has_lost_keep_their_access() {
+    let environment = environment().await;
+    let shared = "apply
+  kind: QueueGrant
+  metadata: {name: alice-too}
+  spec: {queueName: etl, userName: alice, privileges: [SUBMIT_JOB, RESTART]}
+expect alice-too ready=True reason=Granted
+";
+    let script = format!("settings resync-interval=2s\n{ALICE}{shared}");
+    let mut life = begin("list-empty", &script, &environment).await;
+    let last = life.runner.world.simulator.journal_last();
+    life.rig.harm(|exchange| (!exchange.is_watch && is_of(exchange, "/queuegrants")).then_some(Harm::Empty));
+    within_patience(|| life.rig.harmed().len() >= 2).await;
+    // One that was not listed lately is seen by the watch, and has the target looked at.
+    life.go_on(
+        "apply
+  kind: QueueGrant
+  metadata: {name: bob}
+  spec: {queueName: etl, userName: bob, privileges: [SUBMIT_JOB]}
+expect access etl
+  alice: RESTART SUBMIT_JOB
+  bob: SUBMIT_JOB",
+    )
+    .await;
+    life.restart_under(|_| None);
+    let lists = life.rig.harmed().len();
+    within_patience(|| life.rig.harmed().len() >= lists + 2).await;
+    let loses = |change: &Change| change.before.iter().any(|held| !change.after.contains(held));
+    let mut journal = life.runner.world.simulator.journal_after(last).into_iter();
+    let taken = journal.find(|entry| entry.changed.iter().any(loses));
+    assert!(taken.is_none(), "{taken:?}");
+    life.rig.spare();
+    life.go_on("expect bob ready=True reason=Granted current=true\ndelete QueueGrant alice-too\nexpect alice-too gone")
+        .await;
+    life.go_on("delete QueueGrant bob\nexpect bob gone").await;
+    life.go_on(&format!("{GRANTED}{WIDENED}{DELETED}")).await;
+    life.end().await;
+}
+
+/// F6, P1, P4: an object whose spec a watch garbles keeps its access, says why it is not Ready, and is as before with the next list,
+/// though that shows the same version.
+/// Fails when what cannot be read counts as asking for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_garbled_on_its_way_keeps_its_access() {
+    let environment = environment().await;
+    let mut life = begin("watch-garbles", &format!("{ALICE}{GRANTED}"), &environment).await;
+    life.restart_under(|exchange| (exchange.is_watch && is_of(exchange, "/queuegrants")).then_some(Harm::Garble));
+    life.is_harmed().await;
+    life.go_on(
+        "patch QueueGrant alice
+  metadata: {labels: {touched: please}}
+expect alice ready=False reason=InvalidSpec stalled=True owned=SUBMIT_JOB
+expect access etl
+  alice: SUBMIT_JOB",
+    )
+    .await;
+    life.rig.spare();
+    life.go_on(&format!("{GRANTED}{WIDENED}{DELETED}")).await;
+    life.end().await;
 }
 
 /// F8, P1, P6: an API server that is slow, overloaded or broken is not made worse, and all is done once it is well. The bound is
