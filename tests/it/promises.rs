@@ -57,6 +57,20 @@ fn set(strings: &[String]) -> Access<'_> {
     strings.iter().map(String::as_str).collect()
 }
 
+/// How often this has come to be so of an object.
+fn times(versions: &[&Version], is_so: impl Fn(&Version) -> bool) -> usize {
+    let (mut times, mut now) = (0, BTreeSet::new());
+    for version in versions {
+        let uid = version.meta()["uid"].as_str();
+        if !is_so(version) {
+            now.remove(&uid);
+        } else if now.insert(uid) {
+            times += 1;
+        }
+    }
+    times
+}
+
 fn by_others(entry: &Entry) -> bool {
     entry.operation == "OutsideEdit"
 }
@@ -127,7 +141,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// P5: what is granted once more was asked for once more, or taken away by others.
+    /// P5: what is granted once more was asked for, or recorded as somebody's own, once more, or taken away by others.
     fn once(&mut self, entry: &Entry, change: &Change, string: &str) {
         let until = self.story.journal.iter().filter(|it| it.sequence <= entry.sequence && it.target == entry.target);
         let changes = until.flat_map(|it| it.changed.iter().map(move |change| (it, change)));
@@ -138,12 +152,13 @@ impl<'a> Judged<'a> {
             given += usize::from(!by_others && it.operation != LATE && after && !before);
             taken += usize::from(by_others && before && !after);
         }
-        let asks = |version: &&Version| is_about(version, entry, change) && asked(version).contains(string);
-        let specs = self.between(0, entry.sequence).filter(asks).filter(|version| !is_deleted(version));
-        let askings: BTreeSet<_> =
-            specs.map(|it| (it.meta()["uid"].as_str(), it.meta()["generation"].as_i64())).collect();
-        let wrong = if given > askings.len() + taken { Access::from([string]) } else { Access::new() };
-        let times = format!("granted {given} times, asked for {} times, taken {taken} times", askings.len());
+        let about = |version: &&Version| is_about(version, entry, change);
+        let versions: Vec<_> = self.between(0, entry.sequence).filter(about).collect();
+        let recorded = times(&versions, |version| owned(version).contains(string));
+        let wanted = times(&versions, |version| asked(version).contains(string) && !is_deleted(version));
+        let wrong = if given > recorded.max(wanted) + taken { Access::from([string]) } else { Access::new() };
+        let times =
+            format!("granted {given} times, recorded {recorded} times, asked for {wanted} times, taken {taken} times");
         self.check("P5", &wrong, || format!("{times}: {entry:?}"));
     }
 
