@@ -190,6 +190,8 @@ fn set_of(strings: &BTreeSet<String>) -> Access<'_> {
     strings.iter().map(String::as_str).collect()
 }
 
+/// Fails when what one owned is granted anew (P2), an object goes before its access does (P3), what others granted is taken away by the
+/// rule and by its parts for each account (P4), or a narrowed grant is taken away to be given again (P5).
 #[test]
 fn what_is_promised_holds_at_every_step_of_every_scenario() {
     let (mut checked, mut broken) = (BTreeMap::<_, usize>::new(), Vec::new());

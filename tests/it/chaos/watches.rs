@@ -235,8 +235,7 @@ expect access etl
 }
 
 /// F6, P1, P4: an object whose spec a watch garbles keeps its access, says why it is not Ready, and is as before with the next list,
-/// though that shows the same version.
-/// Fails when what cannot be read counts as asking for nothing.
+/// though that shows the same version. Fails when that version is passed over, as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_garbled_on_its_way_keeps_its_access() {
     let environment = environment().await;
