@@ -340,7 +340,12 @@ impl<O: AccessObject> Entry<O> {
     /// This is the same version as the other, which could not be decoded: the API server shows it otherwise since its schema was
     /// mended. What could be decoded is not taken back for what cannot.
     pub(crate) fn clears_up(&self, other: &Self) -> bool {
-        self.resource_version == other.resource_version && self.common().is_some() && other.common().is_none()
+        self.is_version_of(other) && self.common().is_some() && other.common().is_none()
+    }
+
+    /// This is the same version of the same object.
+    pub(crate) fn is_version_of(&self, other: &Self) -> bool {
+        self.uid == other.uid && self.resource_version == other.resource_version
     }
 
     /// This is a newer version than the other, or the two cannot be compared.

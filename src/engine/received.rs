@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::api::{AccessSpec, CommonSpec};
     use crate::clouds::Urgency;
-    use crate::engine::entry::{Entry, ObjectKey};
+    use crate::engine::entry::{Entry, ObjectKey, Reading};
     use crate::engine::group::Group;
     use crate::engine::store::Store;
     use crate::engine::tally::{Counts, Tally};
@@ -222,6 +222,8 @@ mod tests {
             let store = Store::<Key>::new(|entry| Group::Alone(entry.uid.as_str().into()));
             let looked_at = [first, second, second].map(|object| store.put(Entry::new(&received(object))).len());
             assert_eq!(looked_at, [1, usize::from(first == &garbled), 0]);
+            // Somebody has begun to read it by other means before.
+            store.read(&Entry::new(&received(&garbled)), Reading::Unclear);
             let known = store.get(&ObjectKey { namespace: "n".to_owned(), name: "ann".to_owned() });
             assert!(known.is_some_and(|known| known.account().is_some()), "it is as garbled as ever");
         }

@@ -153,13 +153,13 @@ impl<O: AccessObject> Store<O> {
         }
     }
 
-    /// What could be read of an undecodable object. Returns the groups that have to be looked at.
+    /// What could be read of an undecodable object, if nobody has shown it since as it is. Returns the groups that have to be looked at.
     pub(crate) fn read(&self, of: &Entry<O>, reading: Reading) -> BTreeSet<Group> {
         let entry = of.clone().with_reading(reading);
         let group = (self.place)(&entry);
         let mut inner = self.lock();
         match inner.entries.get(&entry.key) {
-            Some((known, before)) if known.resource_version == of.resource_version && known.uid == of.uid => {
+            Some((known, before)) if known.is_to_be_read() && known.is_version_of(of) => {
                 let changed = BTreeSet::from([before.clone(), group.clone()]);
                 inner.insert(entry, group);
                 changed

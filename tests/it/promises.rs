@@ -1,10 +1,11 @@
-//! P2 to P5 of `docs/reliability.md` in every scenario: each entry of the clouds' journal, and each object that goes, is held against
+//! P2 to P5 of `docs/reliability.md` in every scenario, and all but P5 in random histories: each entry of the clouds' journal, and each object that goes, is held against
 //! the versions of all objects that there were.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use simulator::{Change, Entry};
 
+use crate::kstatus::asked::Asked;
 use crate::kstatus::record::{Story, Version};
 use crate::scenarios::PLAYED;
 
@@ -19,7 +20,8 @@ struct Judged<'a> {
     /// How far the journal had come when each version was followed by the next one of its object.
     ends: Vec<u64>,
     checked: BTreeMap<&'static str, usize>,
-    broken: Vec<String>,
+    /// By property.
+    broken: Vec<(&'static str, String)>,
 }
 
 /// Whether a change is about whom this version is about.
@@ -32,6 +34,13 @@ fn is_deleted(version: &Version) -> bool {
     version.is_last || version.meta()["deletionTimestamp"].is_string()
 }
 
+/// The operator's finalizer is on it.
+fn is_held(version: &Version) -> bool {
+    version.meta()["finalizers"]
+        .as_array()
+        .is_some_and(|names| names.iter().any(|name| name == "cloudaccess.dev/revoke"))
+}
+
 /// Its principals hold one thing at most.
 fn is_exclusive(version: &Version) -> bool {
     ["PoolMembership", "HpcUser"].contains(&version.kind())
@@ -41,6 +50,21 @@ fn is_exclusive(version: &Version) -> bool {
 /// object has it.
 fn has_all(version: &Version) -> bool {
     version.spec()["adoptionPolicy"] == "Adopt" || is_exclusive(version) && !owned(version).is_empty()
+}
+
+/// A time or rules take away what it asks for, and give it back.
+fn comes_and_goes(version: &Version) -> bool {
+    let spec = version.spec();
+    let is_timed = ["validFrom", "validUntil"].iter().any(|field| spec[field].is_string());
+    is_timed || spec["accountRef"]["kind"] == "ClusterCloudAccount"
+}
+
+/// What it owns and asks for, whatever becomes of others, and whatever rules come to say.
+fn holds_on_to(version: &Version) -> Access<'_> {
+    if is_deleted(version) || is_exclusive(version) || comes_and_goes(version) {
+        return Access::new();
+    }
+    &owned(version) & &asked(version)
 }
 
 /// What its status says is its own.
@@ -57,15 +81,16 @@ fn set(strings: &[String]) -> Access<'_> {
     strings.iter().map(String::as_str).collect()
 }
 
-/// How often this has come to be so of an object.
+/// How often this has come to be so of any object, and of none before; where one is served at most, of each: another may have its turn.
 fn times(versions: &[&Version], is_so: impl Fn(&Version) -> bool) -> usize {
     let (mut times, mut now) = (0, BTreeSet::new());
     for version in versions {
         let uid = version.meta()["uid"].as_str();
-        if !is_so(version) {
+        if is_so(version) {
+            let is_new = now.insert(uid);
+            times += usize::from(is_new && (now.len() == 1 || is_exclusive(version)));
+        } else {
             now.remove(&uid);
-        } else if now.insert(uid) {
-            times += 1;
         }
     }
     times
@@ -80,7 +105,8 @@ impl<'a> Judged<'a> {
         let mut next: BTreeMap<&str, u64> = BTreeMap::new();
         let end = |version: &'a Version| {
             let uid = version.meta()["uid"].as_str().unwrap_or_default();
-            next.insert(uid, version.journal).unwrap_or(u64::MAX)
+            let never = if version.is_last { version.journal } else { u64::MAX };
+            next.insert(uid, version.journal).unwrap_or(never)
         };
         let mut ends: Vec<_> = story.versions.iter().rev().map(end).collect();
         ends.reverse();
@@ -91,17 +117,18 @@ impl<'a> Judged<'a> {
             }
         }
         for (index, version) in story.versions.iter().enumerate() {
-            if version.is_last && version.by_operator {
-                judged.gone(index);
+            if version.by_operator && is_deleted(version) && !is_held(version) {
+                judged.released(index);
             }
         }
         judged
     }
 
-    fn check(&mut self, property: &'static str, wrong: &Access<'_>, what: impl FnOnce() -> String) {
-        *self.checked.entry(property).or_default() += 1;
+    /// Of these none may be wrong.
+    fn check(&mut self, property: &'static str, of: &Access<'_>, wrong: &Access<'_>, what: impl FnOnce() -> String) {
+        *self.checked.entry(property).or_default() += usize::from(!of.is_empty());
         if !wrong.is_empty() {
-            self.broken.push(format!("{}: {property}: {wrong:?}: {}", self.story.name, what()));
+            self.broken.push((property, format!("{}: {property}: {wrong:?}: {}", self.story.name, what())));
         }
     }
 
@@ -110,6 +137,23 @@ impl<'a> Judged<'a> {
         let story = self.story;
         let there = self.ends.iter().zip(&story.versions).filter(move |(end, it)| **end >= since && it.journal < until);
         there.map(|(_, version)| version)
+    }
+
+    /// Those that were there all the time between two places of the journal.
+    fn throughout(&self, since: u64, until: u64) -> impl Iterator<Item = &'a Version> {
+        let story = self.story;
+        let there = self.ends.iter().zip(&story.versions);
+        there.filter(move |(end, it)| **end >= until && it.journal <= since).map(|(_, version)| version)
+    }
+
+    /// This version asks for access when the cloud is called.
+    fn asks(&self, version: &Version, entry: &Entry) -> bool {
+        let spec = version.spec();
+        // As late as this at least.
+        let at = self.story.versions.iter().rfind(|it| it.journal < entry.sequence).map(|it| it.at);
+        let until = spec["validUntil"].as_str().and_then(|time| time.parse().ok());
+        let is_over = entry.operation != LATE && until.is_some() && until <= at;
+        !(is_deleted(version) || is_over || spec["suspend"] == true || spec["mode"] == "Observe")
     }
 
     /// Where the target was listed last before an entry.
@@ -127,15 +171,16 @@ impl<'a> Judged<'a> {
         let (gained, lost) = (&after - &before, &before - &after);
         let looked = self.looked_before(entry);
         let about = |version: &&Version| is_about(version, entry, change);
-        let asking = self.between(looked, entry.sequence).filter(about).filter(|it| !is_deleted(it));
-        let wanted: Access<'_> = asking.flat_map(asked).collect();
-        self.check("P2", &(&gained - &wanted), || format!("nobody asks for it: {entry:?}"));
+        let there: Vec<_> = self.between(looked, entry.sequence).filter(about).collect();
+        let wanted: Access<'_> = there.iter().filter(|it| self.asks(it, entry)).flat_map(|it| asked(it)).collect();
+        self.check("P2", &gained, &(&gained - &wanted), || format!("nobody asks for it: {entry:?}"));
 
-        let ever: Vec<_> = self.between(0, entry.sequence).filter(about).collect();
-        let own: Access<'_> = ever.iter().flat_map(|version| &asked(version) | &owned(version)).collect();
-        if !ever.iter().any(|version| has_all(version)) {
-            self.check("P4", &(&lost - &own), || format!("nobody ever asked for it: {entry:?}"));
+        let own: Access<'_> = there.iter().flat_map(|version| &asked(version) | &owned(version)).collect();
+        if !there.iter().any(|version| has_all(version)) {
+            self.check("P4", &lost, &(&lost - &own), || format!("it is nobody's own: {entry:?}"));
         }
+        let still: Access<'_> = self.throughout(looked, entry.sequence).filter(about).flat_map(holds_on_to).collect();
+        self.check("P4", &lost, &(&lost & &still), || format!("it is asked for by another: {entry:?}"));
         for string in gained.into_iter().filter(|_| entry.operation != LATE) {
             self.once(entry, change, string);
         }
@@ -152,42 +197,52 @@ impl<'a> Judged<'a> {
             given += usize::from(!by_others && it.operation != LATE && after && !before);
             taken += usize::from(by_others && before && !after);
         }
-        let about = |version: &&Version| is_about(version, entry, change);
-        let versions: Vec<_> = self.between(0, entry.sequence).filter(about).collect();
-        let recorded = times(&versions, |version| owned(version).contains(string));
+        let versions: Vec<_> = self.between(0, entry.sequence).filter(|it| is_about(it, entry, change)).collect();
         let wanted = times(&versions, |version| asked(version).contains(string) && !is_deleted(version));
+        let recorded = times(&versions, |version| comes_and_goes(version) && owned(version).contains(string));
         let wrong = if given > recorded.max(wanted) + taken { Access::from([string]) } else { Access::new() };
         let times =
             format!("granted {given} times, recorded {recorded} times, asked for {wanted} times, taken {taken} times");
-        self.check("P5", &wrong, || format!("{times}: {entry:?}"));
+        self.check("P5", &Access::from([string]), &wrong, || format!("{times}: {entry:?}"));
     }
 
     /// P3: the operator lets an object go.
-    fn gone(&mut self, index: usize) {
+    fn released(&mut self, index: usize) {
         let version = &self.story.versions[index];
         let Some(about) = version.asked.as_ref().filter(|_| version.spec()["deletionPolicy"] != "Retain") else {
             return;
         };
         let uid = &version.meta()["uid"];
-        let own = self.between(0, u64::MAX).filter(|it| it.meta()["uid"] == *uid).flat_map(owned).collect();
+        let own: Access<'_> = self.between(0, u64::MAX).filter(|it| it.meta()["uid"] == *uid).flat_map(owned).collect();
         let mut left = &set_of(&version.held) & &own;
         let until = &self.story.journal[..usize::try_from(version.journal).unwrap()];
-        for [_, after] in about.edits(until) {
-            left = &left - &set(after);
+        for [before, after] in about.edits(until) {
+            left = &left - &(&set(after) - &set(before));
         }
-        let others = self.between(version.journal, version.journal + 1).filter(|it| !is_deleted(it));
-        for other in others.filter_map(|it| it.asked.as_ref()) {
-            if other.target == about.target && other.principal == about.principal {
-                // Whoever takes over the one thing that can be held answers for what is there.
-                left = if is_exclusive(version) { Access::new() } else { &left - &set_of(&other.access) };
+        let latest: BTreeMap<_, _> =
+            self.story.versions[..index].iter().map(|it| (it.meta()["uid"].as_str(), it)).collect();
+        for other in latest.into_values().filter(|it| it.meta()["uid"] != *uid) {
+            let same = |it: &Asked| it.target == about.target && it.principal == about.principal;
+            if !other.asked.as_ref().is_some_and(same) || is_deleted(other) && !is_held(other) {
+                continue;
             }
+            // Whoever goes, too, and whoever takes over the one thing that can be held, answers for what is there.
+            let answers_for = if is_deleted(other) { owned(other) } else { asked(other) };
+            left = if is_exclusive(version) { Access::new() } else { &left - &answers_for };
         }
-        self.check("P3", &left, || format!("{} still holds it: {}", about.principal, version.object));
+        self.check("P3", &own, &left, || format!("{} still holds it: {}", about.principal, version.object));
     }
 }
 
 fn set_of(strings: &BTreeSet<String>) -> Access<'_> {
     strings.iter().map(String::as_str).collect()
+}
+
+/// What does not hold of a random history. P5 is left out: what lands late, expires or is only observed for a while is granted again
+/// for more reasons than are told apart here.
+pub fn broken(story: &Story) -> Option<String> {
+    let mut broken = Judged::of(story).broken.into_iter();
+    broken.find(|(property, _)| *property != "P5").map(|(_, what)| what)
 }
 
 /// Fails when what one owned is granted anew (P2), an object goes before its access does (P3), what others granted is taken away by the
@@ -196,14 +251,14 @@ fn set_of(strings: &BTreeSet<String>) -> Access<'_> {
 fn what_is_promised_holds_at_every_step_of_every_scenario() {
     let (mut checked, mut broken) = (BTreeMap::<_, usize>::new(), Vec::new());
     for judged in PLAYED.iter().map(Judged::of) {
-        broken.extend(judged.broken);
+        broken.extend(judged.broken.into_iter().map(|(_, what)| what));
         for (property, count) in judged.checked {
             *checked.entry(property).or_default() += count;
         }
     }
     assert!(broken.is_empty(), "{} of these:\n{}", broken.len(), broken.join("\n"));
     if std::env::var("SCENARIO").is_err() {
-        let least = BTreeMap::from([("P2", 300), ("P3", 50), ("P4", 300), ("P5", 200)]);
+        let least = BTreeMap::from([("P2", 300), ("P3", 100), ("P4", 250), ("P5", 300)]);
         assert!(least.iter().all(|(property, least)| checked.get(property) >= Some(least)), "{checked:?}");
     }
 }

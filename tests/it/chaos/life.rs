@@ -149,17 +149,26 @@ impl Life {
         }
     }
 
+    async fn leads(&self) -> bool {
+        self.runner.world.metrics().await.is_ok_and(|metrics| metrics.contains("cloud_access_leader 1"))
+    }
+
     /// Nothing is written for a while, neither to a cloud nor to Kubernetes.
     async fn quiet(&self) -> Result<(), String> {
-        let leads = async {
-            while !self.runner.world.metrics().await.is_ok_and(|metrics| metrics.contains("cloud_access_leader 1")) {
+        let comes_to_lead = async {
+            while !self.leads().await {
                 sleep(LOOK).await;
             }
         };
-        timeout(PATIENCE, leads).await.map_err(|_| "nobody leads")?;
-        let since = Instant::now();
+        timeout(PATIENCE, comes_to_lead).await.map_err(|_| "nobody leads")?;
+        let (since, harmed) = (Instant::now(), self.rig.harmed().len());
         let calls = self.runner.world.simulator.journal_last();
         sleep(QUIET).await;
+        // Who stands still, or has ended, writes nothing either.
+        let leads = timeout(Duration::from_secs(1), self.leads()).await.unwrap_or_default();
+        if !leads || self.rig.harmed().len() > harmed {
+            return Err("P1: not at rest, but harmed".to_owned());
+        }
         // The statuses of accounts are gathered for a while; what is about them may still be on its way.
         let about_objects = |path: &str| !path.contains("accounts/") && !path.contains("/events");
         let exchanges = self.rig.exchanges();

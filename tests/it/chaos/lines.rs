@@ -77,21 +77,35 @@ pub fn harmed(response: Response, harm: Harm, released: Released) -> Response {
     Response::from_parts(head, body)
 }
 
-/// An event whose object says of what it asks for only what nobody understands.
+/// What an object asks for that nobody understands.
+fn gibberish() -> Value {
+    json!({"garbled": true})
+}
+
+/// An event whose object asks for nothing that can be understood.
 fn garbled(line: Bytes) -> Bytes {
     let Ok(mut event) = serde_json::from_slice::<Value>(&line) else { return line };
     if event["type"] != "BOOKMARK" {
-        event["object"]["spec"] = json!({"garbled": true});
+        event["object"]["spec"] = gibberish();
     }
     Bytes::from(format!("{event}\n"))
 }
 
+/// The object that this answer is, asking for nothing that can be understood.
+pub fn garbled_answer(head: Parts, body: &Bytes) -> Response {
+    edited(head, body, |object| object["spec"] = gibberish())
+}
+
 /// The list that this answer is, of nothing.
-pub fn emptied(mut head: Parts, body: &Bytes) -> Response {
-    let mut list: Value = serde_json::from_slice(body).unwrap();
-    list["items"] = json!([]);
+pub fn emptied(head: Parts, body: &Bytes) -> Response {
+    edited(head, body, |list| list["items"] = json!([]))
+}
+
+fn edited(mut head: Parts, body: &Bytes, edit: impl FnOnce(&mut Value)) -> Response {
+    let mut answer: Value = serde_json::from_slice(body).unwrap();
+    edit(&mut answer);
     head.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(head, Body::from(list.to_string()))
+    Response::from_parts(head, Body::from(answer.to_string()))
 }
 
 /// Whole lines, as they come.

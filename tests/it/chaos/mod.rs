@@ -11,7 +11,7 @@
 //! | P4 | what others granted is never taken away | on each entry of the journal |
 //! | P5 | nothing is granted twice | by counting what the journal shows to have been added |
 //! | P6 | work is bounded | by counting exchanges, and how often each watch is opened |
-//! | P7 | one that is broken holds up no other | by what is measured beside it |
+//! | P7 | one that is broken holds up no other | by what goes on beside it; measured in `contained` |
 //! | P8 | no secret shows | as in every scenario, in log, objects, events and metrics |
 //!
 //! | module | what for |

@@ -87,7 +87,7 @@ pub enum Harm {
     Hold,
     /// A watch is not told of one event: that of this number, from 0.
     Lose(usize),
-    /// A watch is told of objects whose specs nobody can read.
+    /// Of objects that a watch is told of, or that are answered, nobody can read the specs.
     Garble,
 }
 
@@ -242,6 +242,7 @@ impl Rig {
             Harm::ResetAfter => broken(),
             Harm::Truncate => Response::from_parts(head, half(&body)),
             Harm::Empty => lines::emptied(head, &body),
+            Harm::Garble => lines::garbled_answer(head, &body),
             Harm::Hang => std::future::pending().await,
             Harm::CrashAfter => {
                 let rig = self.clone();
@@ -255,9 +256,7 @@ impl Rig {
             Harm::CrashBefore | Harm::ResetBefore | Harm::Answer(_) | Harm::Stop | Harm::Delay(_) | Harm::Freeze(_) => {
                 unreachable!("done before")
             }
-            Harm::Expire | Harm::End | Harm::Stall | Harm::Hold | Harm::Lose(_) | Harm::Garble => {
-                unreachable!("for watches")
-            }
+            Harm::Expire | Harm::End | Harm::Stall | Harm::Hold | Harm::Lose(_) => unreachable!("for watches"),
         }
     }
 

@@ -240,7 +240,11 @@ expect access etl
 async fn an_object_that_is_garbled_on_its_way_keeps_its_access() {
     let environment = environment().await;
     let mut life = begin("watch-garbles", &format!("{ALICE}{GRANTED}"), &environment).await;
-    life.restart_under(|exchange| (exchange.is_watch && is_of(exchange, "/queuegrants")).then_some(Harm::Garble));
+    life.restart_under(|exchange| {
+        let is_told = exchange.is_watch && is_of(exchange, "/queuegrants");
+        let is_answered = exchange.method == Method::PATCH && exchange.path.contains("/queuegrants/");
+        (is_told || is_answered).then_some(Harm::Garble)
+    });
     life.is_harmed().await;
     life.go_on(
         "patch QueueGrant alice
@@ -251,7 +255,11 @@ expect access etl
     )
     .await;
     life.rig.spare();
-    life.go_on(&format!("{GRANTED}{WIDENED}{DELETED}")).await;
+    let before = life.rig.exchanges().len();
+    life.go_on(GRANTED).await;
+    let listed = |exchange: &Exchange| !exchange.is_watch && is_of(exchange, "/queuegrants");
+    assert!(life.rig.exchanges()[before..].iter().any(listed), "it was shown otherwise than by a list");
+    life.go_on(&format!("{WIDENED}{DELETED}")).await;
     life.end().await;
 }
 

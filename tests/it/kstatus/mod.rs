@@ -8,7 +8,7 @@
 //! | `truth` | what `Current` promises, and whether it is so |
 //! | `rules` | kstatus's rules once more, for properties of thousands of statuses |
 
-mod asked;
+pub mod asked;
 pub mod record;
 mod rules;
 mod truth;
