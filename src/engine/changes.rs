@@ -208,8 +208,9 @@ impl<K: AccessKind> Pass<'_, K> {
                         engine.schedule_all(engine.store.group_of(&now.key));
                     }
                 }
-                Err(ObjectError::Stale | ObjectError::Gone) => member.stale = true,
-                Err(error @ (ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
+                Err(ObjectError::Gone) => member.stale = true,
+                // A read is in conflict with nothing: no event is on its way that would bring the next pass.
+                Err(error @ (ObjectError::Stale | ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
                     warn!(object = %member.entry.key, %error, "a claim could not be read; nothing is granted for it now");
                     member.stale = true;
                     self.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));

@@ -45,7 +45,8 @@ const TOO_OLD: Harm = Harm::Answer(410);
 
 /// An operator behind the rig, and a queue.
 async fn begin(name: &str, script: &str, environment: &Path) -> Life {
-    let script = Script::parse(name, &format!("settings drift-interval=1s\ncloud queue etl\n{script}"));
+    let usual = if script.contains("drift-interval") { "" } else { "settings drift-interval=1s\n" };
+    let script = Script::parse(name, &format!("{usual}cloud queue etl\n{script}"));
     let mut life = Life::begin(&script, name, environment).await;
     for step in &script.steps {
         life.runner.step(step).await.unwrap_or_else(|instead| panic!("{name}: {}: {instead}", step.rest));
@@ -261,6 +262,29 @@ expect access etl
     assert!(life.rig.exchanges()[before..].iter().any(listed), "it was shown otherwise than by a list");
     life.go_on(&format!("{WIDENED}{DELETED}")).await;
     life.end().await;
+}
+
+/// F8, P1: a read before a grant that is refused, in whatever way, is tried again, though no event and no look is due. Fails when a
+/// conflict is believed to bring an event, as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_before_a_grant_that_is_refused_is_tried_again() {
+    let guard = environment().await;
+    let environment: &Path = &guard;
+    join_all([403, 409, 500].map(|status| async move {
+        let script = format!("settings drift-interval=1h\n{ALICE}{GRANTED}");
+        let mut life = begin(&format!("read-{status}"), &script, environment).await;
+        life.go_on("kill operator\ncloud revoke alice SUBMIT_JOB on etl").await;
+        let mut left = 3;
+        life.restart_under(move |exchange| {
+            let fails = left > 0 && is_of(exchange, "/queuegrants/alice");
+            left -= i32::from(fails);
+            fails.then_some(Harm::Answer(status))
+        });
+        life.is_harmed().await;
+        life.go_on("expect access etl\n  alice: SUBMIT_JOB").await;
+        life.end().await;
+    }))
+    .await;
 }
 
 /// F8, P1, P6: an API server that is slow, overloaded or broken is not made worse, and all is done once it is well. The bound is
