@@ -1,5 +1,5 @@
-//! P2 to P5 of `docs/reliability.md` in every scenario, and all but P5 in random histories: each entry of the clouds' journal, and each object that goes, is held against
-//! the versions of all objects that there were.
+//! P2 to P5 of `docs/reliability.md` in every scenario, and all but P5 in random histories: each entry of the clouds' journal, and
+//! each object that goes, is held against the versions of all objects that there were.
 
 use std::collections::{BTreeMap, BTreeSet};
 
