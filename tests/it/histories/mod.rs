@@ -16,8 +16,6 @@ mod story;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::kstatus::record::{Story as Played, witness};
-use crate::promises;
 use crate::runner::{Broken, Runner};
 use crate::script::Script;
 use crate::world::{World, in_virtual_time};
@@ -51,18 +49,12 @@ fn check(seed: u64, longest: usize) -> Result<(), Failure> {
     let played = guarded(|| {
         in_virtual_time(async {
             let script = Script::parse(&name, &story.text);
-            let world = World::pure(&script.settings);
-            let versions = witness(&world);
-            let mut runner = Runner::begin(world).await;
+            let mut runner = Runner::begin(World::pure(&script.settings)).await;
             runner.play(&script).await?;
             order = served_first(&runner, &story).await;
             ends = Some(facts(&runner, &story).await);
             runner.play(&Script::parse(&name, QUIET)).await?;
-            runner.end().await?;
-            let versions = std::mem::take(&mut *versions.lock().unwrap());
-            let journal = runner.world.simulator.journal_after(0);
-            let broken = promises::broken(&Played { name: name.clone(), versions, journal, broken: None });
-            broken.map_or(Ok(()), |what| Err(Broken(what)))
+            runner.end().await
         })
     });
     let mut expected = Vec::new();

@@ -108,7 +108,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 /// From here on the versions of all objects are collected.
-pub fn witness(world: &World) -> Arc<Mutex<Vec<Version>>> {
+fn witness(world: &World) -> Arc<Mutex<Vec<Version>>> {
     let Operation::Pure { store, clock, .. } = &world.operation else { panic!("only the pure world can be seen so") };
     let (versions, simulator, clock) = (Arc::<Mutex<Vec<Version>>>::default(), world.simulator.clone(), clock.clone());
     let seen = Arc::clone(&versions);
