@@ -161,6 +161,8 @@ async fn run(plans: Vec<Plan<'_>>, environment: &Path, label: &str) -> Summary {
     stream::iter(runs).buffer_unordered(AT_ONCE).fold(Summary::default(), add).await
 }
 
+/// P1–P6, P8. Fails when what is to be owned is recorded after the grant, with the report on it: lives without harm pass then, those
+/// that crash in between do not. Fails when an object is let go before its access is gone, even in a life without harm.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_of_harm_to_every_life_on_a_real_api_server() {
     let environment = environment().await;

@@ -60,7 +60,7 @@ async fn play(runner: &mut Runner, script: &str) {
 
 /// F6, F21, P1, P7: an object of a version to come holds up nobody, keeps what it owns and every field, and is revoked when it is
 /// deleted, also once the API server itself would not take it any more. Fails when an object that cannot be decoded is skipped,
-/// or when objects are written as a whole.
+/// and when it is taken to own nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_of_another_version_is_kept_as_it_is_and_revoked_when_it_is_deleted() {
     let environment = environment_alone().await;

@@ -165,7 +165,7 @@ async fn a_watch_that_fails_is_opened_anew_and_not_too_often() {
 }
 
 /// F5, P4: while objects cannot be listed nobody loses anything, and none of it is forgotten; nor does an object of another namespace
-/// adopt what they own.
+/// adopt what they own. Fails when a list that fails is taken for one of nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
     let guard = environment().await;
@@ -193,7 +193,8 @@ async fn objects_that_cannot_be_listed_for_a_while_lose_nothing() {
     .await;
 }
 
-/// F5, P1, P4: objects that a list has lost lose nothing, and are there again with the next one.
+/// F5, P1, P4: objects that a list has lost lose nothing, and are there again with the next one. Fails when what is missing in a list
+/// is taken for deleted, and what it owned is taken away.
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_a_list_has_lost_keep_their_access() {
     let environment = environment().await;
