@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Extent, LIMIT, Sink, count, milliseconds, ratio, times};
 use crate::bench::{Bench, Stage};
 use crate::process::Process;
-use crate::results::Row;
+use crate::results::{Row, number};
 use crate::simulator::Call;
 use crate::workload::Workload;
 use crate::{Result, bare};
@@ -18,7 +18,9 @@ struct Run {
     writes: usize,
     /// From the first call to the first Ready.
     first_ready: f64,
+    /// What it cost the operator: MiB at most, and seconds of CPU.
     peak: Option<f64>,
+    cpu: Option<f64>,
 }
 
 /// How long an operator takes to start that has nothing to do.
@@ -151,12 +153,14 @@ async fn finish(stage: Stage<'_>, began: Instant, operator: Option<Process>, wor
     let first = stage.view.first_ready().unwrap_or(ended);
     let calls = stage.bench.simulator.calls_after(0).await?;
     let since_first = now.duration_since(calls.first().map_or(now, |call| call.timestamp)).unsigned_abs();
+    let told = |tell: fn(&Process) -> Result<f64>| operator.as_ref().map(tell).transpose();
     let run = Run {
         seconds: (ended - began).as_secs_f64(),
         first_ready: since_first.saturating_sub(ended - first).as_secs_f64(),
         calls,
         writes: stage.view.writes(),
-        peak: operator.as_ref().map(|operator| operator.memory("VmHWM")).transpose()?,
+        peak: told(|operator| operator.memory("VmHWM"))?,
+        cpu: told(Process::cpu_seconds)?,
     };
     drop(operator);
     stage.clear().await?;
@@ -172,17 +176,28 @@ async fn one_by_one(bench: &Bench, workload: &Workload, latency: Duration) -> Re
     Ok((seconds, bench.simulator.calls_after(0).await?.len()))
 }
 
-/// How ten times the objects compare.
+/// How ten times the objects compare; and how they do for the bare client, which shows what of it is the API server's.
 pub(super) async fn growth(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
     let (small, latency) = (if extent.quick { 100 } else { 1_000 }, extent.latencies()[0]);
     for targets in [100, 1] {
-        let few = operator_run(bench, &Workload::mixed(small, targets), latency, First::Objects).await?;
-        let many = operator_run(bench, &Workload::mixed(10 * small, targets), latency, First::Objects).await?;
+        let (few, many) = (Workload::mixed(small, targets), Workload::mixed(10 * small, targets));
+        let bare_few = bare_run(bench, &few, latency, First::Objects).await?;
+        let few = operator_run(bench, &few, latency, First::Objects).await?;
+        let bare_many = bare_run(bench, &many, latency, First::Objects).await?;
+        let many = operator_run(bench, &many, latency, First::Objects).await?;
+        let cpu = |run: &Run| run.cpu.unwrap_or_default();
         let rows = vec![
             ratio("time until all Ready", many.seconds, few.seconds, 11.0, " s"),
+            grown("time of the bare client", bare_many.seconds, bare_few.seconds),
+            grown("CPU of the operator", cpu(&many), cpu(&few)),
             ratio("cloud calls", count(many.calls.len()), count(few.calls.len()), 11.0, ""),
         ];
         sink(format!("{small} → {} mixed over {targets}, {}", 10 * small, milliseconds(latency)), rows)?;
     }
     Ok(())
+}
+
+/// How much more of it there is, without a bound.
+fn grown(measure: &str, many: f64, few: f64) -> Row {
+    Row::told(measure, format!("{} × ({} / {} s)", number(many / few), number(many), number(few)))
 }
