@@ -21,6 +21,11 @@ pub const KINDS: [&str; 4] = ["QueueGrant", "PoolMembership", "WorkspaceMember",
 const PURE_PATIENCE: Duration = Duration::from_mins(10);
 const REAL_PATIENCE: Duration = Duration::from_mins(1);
 
+/// After a scenario nobody does anything for so long, in which what is missing comes to count as stalled; then nothing is written for
+/// so long.
+const BEFORE_REST: Duration = Duration::from_mins(11);
+const AT_REST: Duration = Duration::from_mins(2);
+
 /// One scenario under way.
 pub struct Runner {
     pub(crate) world: World,
@@ -50,7 +55,10 @@ impl Runner {
     pub async fn run(script: &Script, mut world: World) {
         world.others.clone_from(&script.others);
         let mut runner = Self::begin(world).await;
-        let played = runner.play(script).await;
+        let played = match runner.play(script).await {
+            Ok(()) => runner.comes_to_rest().await,
+            broken => broken,
+        };
         let ended = match played {
             Ok(()) => {
                 let killed = script.steps.iter().any(|step| step.words[0] == "kill");
@@ -79,6 +87,28 @@ impl Runner {
         for step in &script.steps {
             let broken = |instead| Broken(format!("{}: `{} {}`\n{instead}", step.line, step.words[0], step.rest));
             self.step(step).await.map_err(broken)?;
+        }
+        Ok(())
+    }
+
+    /// P1: once the clouds are well and nobody edits, sooner or later nothing is written any more; what a cloud refuses is tried again.
+    async fn comes_to_rest(&mut self) -> Result<(), Broken> {
+        if !self.world.is_pure() {
+            return Ok(());
+        }
+        self.patching.iter().for_each(tokio::task::AbortHandle::abort);
+        self.world.simulator.clear_faults();
+        if self.world.metrics().await.is_err() {
+            self.world.start_operator();
+        }
+        tokio::time::sleep(BEFORE_REST).await;
+        let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
+        tokio::time::sleep(AT_REST).await;
+        let mut made = self.world.simulator.journal_after(calls).into_iter();
+        let changes = made.find(|entry| !entry.changed.is_empty());
+        let written = self.world.writes().unwrap_or_default().split_off(writes.unwrap_or_default().len());
+        if changes.is_some() || !written.is_empty() {
+            return Err(Broken(format!(" at rest, instead {changes:?}, and {written:?}")));
         }
         Ok(())
     }
