@@ -15,7 +15,6 @@ use super::entry::ObjectKey;
 use super::gather::{Member, Principal, Written};
 use super::kind::{AccessKind, Change};
 use super::memory::Failure;
-use super::objects::ObjectError;
 use super::parts::Part;
 use super::pass::Pass;
 use super::reaction::{Trouble, may_have_landed};
@@ -208,9 +207,9 @@ impl<K: AccessKind> Pass<'_, K> {
                         engine.schedule_all(engine.store.group_of(&now.key));
                     }
                 }
-                Err(ObjectError::Gone) => member.stale = true,
-                // A read is in conflict with nothing: no event is on its way that would bring the next pass.
-                Err(error @ (ObjectError::Stale | ObjectError::Refused(_) | ObjectError::Unavailable(_))) => {
+                // A read is in conflict with nothing, and who is not there for it may be there for the watch: no event need be on
+                // its way that would bring the next pass.
+                Err(error) => {
                     warn!(object = %member.entry.key, %error, "a claim could not be read; nothing is granted for it now");
                     member.stale = true;
                     self.look.at(Some(Instant::now() + engine.settings.retry_after_refusal));
