@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cloud_access_operator::clock::Clock;
 use cloud_access_operator::clouds::endpoint::AllowedEndpoints;
 use cloud_access_operator::clouds::network::Network;
-use cloud_access_operator::clouds::{Account, HttpTransport, Keyring, Purpose, Urgency, alibaba, huawei};
+use cloud_access_operator::clouds::{Account, CloudError, HttpTransport, Keyring, Purpose, Urgency, alibaba, huawei};
 use cloud_access_operator::engine::{AccessKind, Change, Listing, Target};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,7 +17,7 @@ use crate::kinds::PASSWORD;
 use crate::simulator::Simulator;
 use crate::workload::Item;
 
-/// One service, through one account.
+/// One service, through one account. What was not sent, as its turn did not come in time, is sent again.
 pub trait Cloud: Send + Sync {
     /// Reads the complete list of a target; says how many rows it has.
     fn list<'a>(&'a self, target: &'a str, named: BTreeSet<String>) -> BoxFuture<'a, Result<usize>>;
@@ -54,9 +54,14 @@ fn purpose(target: &str) -> Purpose {
 impl<K: AccessKind> Cloud for Client<K> {
     fn list<'a>(&'a self, target: &'a str, named: BTreeSet<String>) -> BoxFuture<'a, Result<usize>> {
         async move {
-            match K::list(&self.0, &Target { id: target, named, purpose: purpose(target) }).await? {
-                Listing::Complete { rows, .. } => Ok(rows.len()),
-                Listing::TargetGone => Err(format!("{target} is gone").into()),
+            let target = Target { id: target, named, purpose: purpose(target) };
+            loop {
+                match K::list(&self.0, &target).await {
+                    Ok(Listing::Complete { rows, .. }) => return Ok(rows.len()),
+                    Ok(Listing::TargetGone) => return Err(format!("{} is gone", target.id).into()),
+                    Err(CloudError::TurnMissed { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         .boxed()
@@ -64,9 +69,18 @@ impl<K: AccessKind> Cloud for Client<K> {
 
     fn write<'a>(&'a self, target: &'a str, items: &'a [Item], grant: bool) -> BoxFuture<'a, Result<()>> {
         async move {
-            let changes = items.iter().map(|item| Self::change(item, grant)).collect::<Result<Vec<_>>>()?;
-            for written in K::write(&self.0, target, &changes).await {
-                written?;
+            let mut left = items.iter().map(|item| Self::change(item, grant)).collect::<Result<Vec<_>>>()?;
+            while !left.is_empty() {
+                let written = K::write(&self.0, target, &left).await;
+                let mut missed = Vec::new();
+                for (change, written) in left.into_iter().zip(written) {
+                    match written {
+                        Ok(()) => {}
+                        Err(CloudError::TurnMissed { .. }) => missed.push(change),
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                left = missed;
             }
             Ok(())
         }

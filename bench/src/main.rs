@@ -37,6 +37,9 @@ struct Options {
     /// Only what says most.
     #[arg(long)]
     quick: bool,
+    /// Of objects that become Ready, only cases whose names contain this, such as "mixed over 100, 200 ms".
+    #[arg(long)]
+    case: Option<String>,
     /// How often a time is compared with the bare client's: the median is told.
     #[arg(long, default_value_t = 1)]
     runs: usize,
@@ -47,7 +50,8 @@ async fn main() -> bench::Result<()> {
     let options = Options::parse();
     let default: &[usize] = if options.quick { &[1_000] } else { &[100, 1_000, 10_000] };
     let sizes = if options.objects.is_empty() { default.to_vec() } else { options.objects.clone() };
-    let extent = Extent { sizes, targets: options.targets, quick: options.quick, runs: options.runs.max(1) };
+    let extent =
+        Extent { sizes, targets: options.targets, quick: options.quick, case: options.case, runs: options.runs.max(1) };
     let circumstances = Circumstances::now(&options.commit)?;
     let kept = options.docs.join("benchmarks.json");
     let mut results = Results::read(&kept)?;

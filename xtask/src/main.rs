@@ -89,6 +89,9 @@ struct BenchOptions {
     /// Only what says most, in about ten minutes: all kinds mixed, 1000 objects, the lower latency.
     #[arg(long)]
     quick: bool,
+    /// Of objects that become Ready, only cases whose names contain this, such as "mixed over 100, 200 ms".
+    #[arg(long)]
+    case: Option<String>,
     /// So many comparisons with the bare client; the median is told.
     #[arg(long)]
     runs: Option<usize>,
@@ -101,7 +104,13 @@ impl BenchOptions {
         let objects = self.objects.iter().map(|objects| format!("--objects={objects}"));
         let targets = self.targets.iter().map(|targets| format!("--targets={targets}"));
         let runs = self.runs.map(|runs| format!("--runs={runs}"));
-        only.chain(objects).chain(targets).chain(runs).chain(self.quick.then(|| "--quick".to_owned())).collect()
+        let case = self.case.iter().map(|case| format!("--case={case}"));
+        only.chain(objects)
+            .chain(targets)
+            .chain(runs)
+            .chain(case)
+            .chain(self.quick.then(|| "--quick".to_owned()))
+            .collect()
     }
 }
 

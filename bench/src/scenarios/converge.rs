@@ -49,6 +49,9 @@ async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> 
         for workload in extent.workloads(*objects) {
             for latency in extent.latencies() {
                 let case = format!("{workload}, {}", milliseconds(latency));
+                if extent.case.as_ref().is_some_and(|wanted| !case.contains(wanted)) {
+                    continue;
+                }
                 sink(case, compare(bench, extent, &workload, latency, first).await?)?;
             }
         }

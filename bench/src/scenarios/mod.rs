@@ -30,6 +30,8 @@ pub struct Extent {
     pub targets: Vec<usize>,
     /// Only what says most: all kinds mixed, at the lower latency.
     pub quick: bool,
+    /// Of objects that become Ready, only the cases whose names contain this.
+    pub case: Option<String>,
     /// How often a time is compared with the bare client's.
     pub runs: usize,
 }
