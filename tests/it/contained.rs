@@ -92,6 +92,7 @@ fn check(target: &str) {
     });
 }
 
+/// P7. Fails when a pass is never given up, or nothing brings the next one after a panic.
 #[test]
 fn a_pass_that_panics_or_hangs_is_tried_again_and_delays_no_other() {
     for target in ["panics", "hangs"] {
@@ -188,6 +189,7 @@ fn refused(how: fn(&str) -> String) -> String {
     script + "wait 10m\nexpect access C\n  zed: tin\nexpect zed ready=True reason=Granted\n"
 }
 
+/// P7. Fails when a call that is refused for one of its members is not divided.
 #[test]
 fn nobody_waits_behind_many_who_are_refused() {
     let unknown = |user: &str| format!("cloud unknown user {user}\n");
@@ -261,7 +263,7 @@ fn beside(script: &str) -> Duration {
 }
 
 /// P7: whatever is broken beside it, an object is Ready hardly later than beside one that is well and looked at as often. In virtual
-/// time, so that it is the same in each run: half a second beside a user whom the cloud does not know, and none beside the others.
+/// time, so that it is the same in each run: half a second beside a user whom the cloud does not know, and none beside the others. Fails when one pass is under way at a time.
 #[test]
 fn one_that_is_broken_delays_no_other() {
     let usual = beside(WELL);
