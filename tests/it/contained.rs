@@ -263,7 +263,8 @@ fn beside(script: &str) -> Duration {
 }
 
 /// P7: whatever is broken beside it, an object is Ready hardly later than beside one that is well and looked at as often. In virtual
-/// time, so that it is the same in each run: half a second beside a user whom the cloud does not know, and none beside the others. Fails when one pass is under way at a time.
+/// time, so that it is the same in each run: half a second beside a user whom the cloud does not know, and none beside the others.
+/// Fails when one pass is under way at a time.
 #[test]
 fn one_that_is_broken_delays_no_other() {
     let usual = beside(WELL);
