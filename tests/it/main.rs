@@ -35,6 +35,7 @@ mod pressure;
 mod privileges;
 mod promises;
 mod promql;
+mod rest;
 mod runner;
 mod scenarios;
 mod script;

@@ -21,11 +21,6 @@ pub const KINDS: [&str; 4] = ["QueueGrant", "PoolMembership", "WorkspaceMember",
 const PURE_PATIENCE: Duration = Duration::from_mins(10);
 const REAL_PATIENCE: Duration = Duration::from_mins(1);
 
-/// After a scenario nobody does anything for so long, in which what is missing comes to count as stalled; then nothing is written for
-/// so long.
-const BEFORE_REST: Duration = Duration::from_mins(11);
-const AT_REST: Duration = Duration::from_mins(2);
-
 /// One scenario under way.
 pub struct Runner {
     pub(crate) world: World,
@@ -34,7 +29,7 @@ pub struct Runner {
     /// Journal entries and writes that earlier steps have accounted for.
     pub(crate) calls_seen: u64,
     pub(crate) writes_seen: usize,
-    patching: Vec<tokio::task::AbortHandle>,
+    pub(crate) patching: Vec<tokio::task::AbortHandle>,
     /// Every value of every Secret that was applied.
     pub(crate) secrets: Vec<String>,
     /// Every ClusterCloudAccount that was applied, by its name in the API server.
@@ -87,28 +82,6 @@ impl Runner {
         for step in &script.steps {
             let broken = |instead| Broken(format!("{}: `{} {}`\n{instead}", step.line, step.words[0], step.rest));
             self.step(step).await.map_err(broken)?;
-        }
-        Ok(())
-    }
-
-    /// P1: once the clouds are well and nobody edits, sooner or later nothing is written any more; what a cloud refuses is tried again.
-    async fn comes_to_rest(&mut self) -> Result<(), Broken> {
-        if !self.world.is_pure() {
-            return Ok(());
-        }
-        self.patching.iter().for_each(tokio::task::AbortHandle::abort);
-        self.world.simulator.clear_faults();
-        if self.world.metrics().await.is_err() {
-            self.world.start_operator();
-        }
-        tokio::time::sleep(BEFORE_REST).await;
-        let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
-        tokio::time::sleep(AT_REST).await;
-        let mut made = self.world.simulator.journal_after(calls).into_iter();
-        let changes = made.find(|entry| !entry.changed.is_empty());
-        let written = self.world.writes().unwrap_or_default().split_off(writes.unwrap_or_default().len());
-        if changes.is_some() || !written.is_empty() {
-            return Err(Broken(format!(" at rest, instead {changes:?}, and {written:?}")));
         }
         Ok(())
     }
