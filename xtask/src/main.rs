@@ -65,6 +65,9 @@ enum Command {
         /// The same pairs as a run that printed this.
         #[arg(long)]
         seed: Option<u64>,
+        /// Only kinds of harm whose names contain this, such as `stop`; can be given several times.
+        #[arg(long)]
+        only: Vec<String>,
     },
     /// Measures the operator against a bare client, and writes docs/benchmarks.md.
     Bench(BenchOptions),
@@ -136,7 +139,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Up { audit } => environment::up(&places, Options { audit: *audit }, &demo::kinds()),
         Command::Test { arguments } => test::test(&places, arguments),
         Command::Image => image::image(&places),
-        Command::Chaos { minutes, seed } => chaos::chaos(&places, *minutes, *seed),
+        Command::Chaos { minutes, seed, only } => chaos::chaos(&places, *minutes, *seed, only),
         Command::Bench(options) => bench::bench(&places, &options.arguments()),
         Command::Check => check::check(&places),
         Command::Generate => generate::generate(&places),

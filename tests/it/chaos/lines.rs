@@ -62,16 +62,12 @@ pub fn harmed(response: Response, harm: Harm, released: Released) -> Response {
             }))
         }
         Harm::Garble => Body::from_stream(lines.map(|line| line.map(garbled))),
-        Harm::CrashBefore
-        | Harm::CrashBetween
-        | Harm::CrashAfter
+        Harm::Strike(..)
         | Harm::Answer(_)
         | Harm::ResetBefore
         | Harm::ResetAfter
         | Harm::Truncate
-        | Harm::Stop
         | Harm::Delay(_)
-        | Harm::Freeze(_)
         | Harm::Empty => panic!("{harm:?} is nothing that happens to a watch that is open"),
     };
     Response::from_parts(head, body)
@@ -101,11 +97,16 @@ pub fn emptied(head: Parts, body: &Bytes) -> Response {
     edited(head, body, |list| list["items"] = json!([]))
 }
 
-fn edited(mut head: Parts, body: &Bytes, edit: impl FnOnce(&mut Value)) -> Response {
+fn edited(head: Parts, body: &Bytes, edit: impl FnOnce(&mut Value)) -> Response {
     let mut answer: Value = serde_json::from_slice(body).unwrap();
     edit(&mut answer);
+    replaced(head, answer.to_string())
+}
+
+/// An answer with another body.
+pub fn replaced(mut head: Parts, body: impl Into<Body>) -> Response {
     head.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(head, Body::from(answer.to_string()))
+    Response::from_parts(head, body.into())
 }
 
 /// Whole lines, as they come.

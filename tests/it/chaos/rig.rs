@@ -50,15 +50,33 @@ impl Exchange {
     }
 }
 
+/// When in an exchange something happens to the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before the request is forwarded.
+    Before,
+    /// When the request is carried out, before the answer arrives.
+    Between,
+    /// When the operator has the answer.
+    After,
+}
+
+/// What may happen to the operator itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blow {
+    /// It dies, and is started anew; a request that it has not sent by then is not forwarded.
+    Crash,
+    /// It is told to stop, and is started anew when it has.
+    Stop,
+    /// It stands still for so many seconds. The exchange goes on meanwhile.
+    Freeze(u64),
+}
+
 /// What may happen to an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Harm {
-    /// The operator dies, and the request is not forwarded.
-    CrashBefore,
-    /// The request is carried out, and the operator dies before the answer arrives.
-    CrashBetween,
-    /// The operator dies when it has the answer.
-    CrashAfter,
+    /// Something happens to the operator there.
+    Strike(Place, Blow),
     /// Not forwarded, and answered with this status.
     Answer(u16),
     /// Not forwarded; the connection breaks.
@@ -69,12 +87,8 @@ pub enum Harm {
     Truncate,
     /// Carried out, and never answered.
     Hang,
-    /// The operator is told to stop; it is started anew when it has.
-    Stop,
     /// Forwarded so many milliseconds later.
     Delay(u64),
-    /// Carried out while the operator stands still, as it does for so many seconds.
-    Freeze(u64),
     /// Carried out; the list that is answered has lost all that was in it.
     Empty,
     /// A watch is told that its version is too old, by an event.
@@ -94,8 +108,8 @@ pub enum Harm {
 impl Harm {
     /// It is done before the request is forwarded.
     fn comes_before(self) -> bool {
-        use Harm::{Answer, CrashBefore, Delay, Freeze, ResetBefore, Stop};
-        matches!(self, CrashBefore | ResetBefore | Answer(_) | Stop | Delay(_) | Freeze(_))
+        use Harm::{Answer, Delay, ResetBefore, Strike};
+        matches!(self, Strike(Place::Before, _) | ResetBefore | Answer(_) | Delay(_))
     }
 }
 
@@ -207,14 +221,14 @@ impl Rig {
             self.note(harm, &exchange);
         }
         match harm {
-            Some(Harm::CrashBefore) => {
-                self.crash();
-                return broken();
+            Some(Harm::Strike(Place::Before, blow)) => {
+                self.strike(blow);
+                if blow == Blow::Crash {
+                    return broken();
+                }
             }
             Some(Harm::ResetBefore) => return broken(),
             Some(Harm::Answer(status)) => return refusal(peer, status),
-            Some(Harm::Stop) => self.signal("TERM"),
-            Some(Harm::Freeze(seconds)) => self.freeze(Duration::from_secs(seconds)),
             Some(Harm::Delay(milliseconds)) => sleep(Duration::from_millis(milliseconds)).await,
             Some(_) | None => {}
         }
@@ -235,27 +249,25 @@ impl Rig {
         let (head, body) = response.into_parts();
         let Ok(body) = to_bytes(body, 64 << 20).await else { return broken() };
         match harm {
-            Harm::CrashBetween => {
-                self.crash();
-                broken()
+            Harm::Strike(Place::Between, blow) => {
+                self.strike(blow);
+                if blow == Blow::Crash { broken() } else { Response::from_parts(head, Body::from(body)) }
             }
             Harm::ResetAfter => broken(),
             Harm::Truncate => Response::from_parts(head, half(&body)),
             Harm::Empty => lines::emptied(head, &body),
             Harm::Garble => lines::garbled_answer(head, &body),
             Harm::Hang => std::future::pending().await,
-            Harm::CrashAfter => {
+            Harm::Strike(_, blow) => {
                 let rig = self.clone();
                 tokio::spawn(async move {
                     // So that the answer gets there.
                     sleep(Duration::from_millis(2)).await;
-                    rig.crash();
+                    rig.strike(blow);
                 });
                 Response::from_parts(head, Body::from(body))
             }
-            Harm::CrashBefore | Harm::ResetBefore | Harm::Answer(_) | Harm::Stop | Harm::Delay(_) | Harm::Freeze(_) => {
-                unreachable!("done before")
-            }
+            Harm::ResetBefore | Harm::Answer(_) | Harm::Delay(_) => unreachable!("done before"),
             Harm::Expire | Harm::End | Harm::Stall | Harm::Hold | Harm::Lose(_) => unreachable!("for watches"),
         }
     }
@@ -282,25 +294,20 @@ impl Rig {
         self.0.lock().unwrap().harmed.push((Instant::now(), harm, what));
     }
 
-    fn signal(&self, signal: &str) {
+    fn strike(&self, blow: Blow) {
         let process = self.0.lock().unwrap().process.clone();
-        // It may have ended already.
-        drop(process.signal(signal));
-    }
-
-    /// It stands still from now on, for so long.
-    fn freeze(&self, time: Duration) {
-        self.signal("STOP");
-        let rig = self.clone();
-        tokio::spawn(async move {
-            sleep(time).await;
-            rig.signal("CONT");
-        });
-    }
-
-    fn crash(&self) {
-        let process = self.0.lock().unwrap().process.clone();
-        process.crash();
+        // It may have ended already, whatever it is told.
+        match blow {
+            Blow::Crash => process.crash(),
+            Blow::Stop => drop(process.signal("TERM")),
+            Blow::Freeze(seconds) => {
+                drop(process.signal("STOP"));
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(seconds)).await;
+                    drop(process.signal("CONT"));
+                });
+            }
+        }
     }
 }
 
