@@ -68,7 +68,9 @@ pub fn harmed(response: Response, harm: Harm, released: Released) -> Response {
         | Harm::ResetAfter
         | Harm::Truncate
         | Harm::Delay(_)
-        | Harm::Empty => panic!("{harm:?} is nothing that happens to a watch that is open"),
+        | Harm::Empty
+        | Harm::Keep
+        | Harm::Recall => panic!("{harm:?} is nothing that happens to a watch that is open"),
     };
     Response::from_parts(head, body)
 }

@@ -91,6 +91,10 @@ pub enum Harm {
     Delay(u64),
     /// Carried out; the list that is answered has lost all that was in it.
     Empty,
+    /// Carried out; the answer is kept.
+    Keep,
+    /// Carried out; answered what was kept last.
+    Recall,
     /// A watch is told that its version is too old, by an event.
     Expire,
     /// A watch ends as soon as it is opened.
@@ -134,6 +138,7 @@ struct State {
     process: Process,
     calls_under_way: usize,
     released: Released,
+    kept: Bytes,
 }
 
 impl Rig {
@@ -257,6 +262,11 @@ impl Rig {
             Harm::Truncate => Response::from_parts(head, half(&body)),
             Harm::Empty => lines::emptied(head, &body),
             Harm::Garble => lines::garbled_answer(head, &body),
+            Harm::Keep => {
+                self.0.lock().unwrap().kept = body.clone();
+                Response::from_parts(head, Body::from(body))
+            }
+            Harm::Recall => lines::replaced(head, self.0.lock().unwrap().kept.clone()),
             Harm::Hang => std::future::pending().await,
             Harm::Strike(_, blow) => {
                 let rig = self.clone();

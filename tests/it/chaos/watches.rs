@@ -45,6 +45,13 @@ expect alice gone
 expect access etl
 ";
 
+const CAROL: &str = "apply
+  kind: QueueGrant
+  metadata: {name: carol}
+  spec: {queueName: etl, userName: carol, privileges: [SUBMIT_JOB]}
+expect carol ready=True reason=Granted
+";
+
 /// As a gateway may say it: the API server does by an event.
 const TOO_OLD: Harm = Harm::Answer(410);
 
@@ -114,6 +121,39 @@ async fn what_was_deleted_unseen_is_not_granted_anew() {
     life.rig.spare();
     life.rig.release();
     life.go_on("expect alice gone\nexpect access etl").await;
+    life.end().await;
+}
+
+/// F2, P2, P4, P5: an operator that starts with a list as it was a while ago, as from an API server that has lost touch with its
+/// store, and a watch that is told nothing, writes nothing to a cloud: not for who has gone since, nor for what was narrowed. Fails
+/// when nothing is read before a grant that no step has fenced.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_starts_with_an_old_list_grants_nothing_anew() {
+    let environment = environment().await;
+    let script = format!("{ALICE}{GRANTED}{BOB}expect bob ready=True reason=Granted current=true");
+    let mut life = begin("list-is-old", &script, &environment).await;
+    life.restart_under(|exchange| (!exchange.is_watch && is_of(exchange, "/queuegrants")).then_some(Harm::Keep));
+    life.is_harmed().await;
+    life.rig.spare();
+    life.go_on("delete QueueGrant alice\nexpect alice gone").await;
+    life.go_on("patch QueueGrant bob\n  spec: {privileges: [RESTART]}\nexpect bob current=true owned=RESTART").await;
+    let held = "expect access etl\n  bob: RESTART\n  carol: SUBMIT_JOB";
+    life.go_on(&format!("{CAROL}{held}")).await;
+    life.runner.world.kill_operator();
+    let simulator = life.runner.world.simulator.clone();
+    let last = simulator.journal_last();
+    life.restart_under(|exchange| {
+        let harm = if exchange.is_watch { Harm::Hold } else { Harm::Recall };
+        is_of(exchange, "/queuegrants").then_some(harm)
+    });
+    let looks = || simulator.journal_after(last).iter().filter(|entry| entry.operation == "ListQueueUsers").count();
+    within_patience(|| looks() >= 3).await;
+    let written: Vec<_> = simulator.journal_after(last).into_iter().filter(|entry| entry.action.is_some()).collect();
+    assert_eq!(written, []);
+    life.rig.spare();
+    life.rig.release();
+    life.go_on(&format!("expect bob ready=True current=true owned=RESTART\n{held}")).await;
+    life.go_on("delete QueueGrant bob\ndelete QueueGrant carol\nexpect bob gone\nexpect carol gone").await;
     life.end().await;
 }
 
