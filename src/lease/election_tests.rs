@@ -252,7 +252,7 @@ async fn who_finds_another_holder_is_lost() {
 }
 
 /// Three replicas, started anew when they end, each with an API server in moods of its own: at no time do two of them lead, and
-/// when all are well again one does.
+/// when all are well again one does. Fails when a term is longer than the Lease.
 #[tokio::test(start_paused = true)]
 async fn never_do_two_lead_whatever_the_api_server_does() {
     for seed in 0..25_u64 {

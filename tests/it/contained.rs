@@ -153,6 +153,7 @@ wait 1m
 expect alice reason=Progressing
 ";
 
+/// P8. Fails when what is to be written to a cloud shows its secret to whoever prints it.
 #[test]
 fn a_panic_with_secrets_at_hand_shows_none() {
     let (collected, _guard) = Collected::begin();

@@ -272,7 +272,8 @@ fn set_of(strings: &BTreeSet<String>) -> Access<'_> {
 }
 
 /// Fails when what one owned is granted anew (P2), an object goes before its access does (P3), what others granted is taken away by the
-/// rule and by its parts for each account (P4), or a narrowed grant is taken away to be given again (P5).
+/// rule and by its parts for each account (P4), a narrowed grant is taken away to be given again (P5), or nothing waits between two
+/// looks (P6).
 #[test]
 fn what_is_promised_holds_at_every_step_of_every_scenario() {
     let (mut checked, mut broken) = (BTreeMap::<_, usize>::new(), Vec::new());

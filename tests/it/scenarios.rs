@@ -44,7 +44,7 @@ pub static PLAYED: LazyLock<Vec<Story>> = LazyLock::new(|| {
     })
 });
 
-/// P1 and P8 are checked at the end of each. Fails there, for one, when the message of a status changes with time alone.
+/// P1, P7 and P8 are checked at the end of each. Fails there, for one, when the message of a status changes with time alone.
 #[test]
 fn every_scenario_holds_in_the_pure_world() {
     assert!(!PLAYED.is_empty(), "no scenario has that name");

@@ -1,5 +1,5 @@
 //! `docs/security.md` names the tests that cover each threat, and `docs/reliability.md` those for whatever breaks, or says why
-//! there is none: what they name is a test.
+//! there is none: what they name is a test, and for what breaks one that says what of the operator was taken out to see it fail.
 
 use std::fs;
 
@@ -29,6 +29,28 @@ fn is_test(name: &str) -> bool {
         return files_below(&root().join("tests/scenarios"), "txt").contains(&root().join(name));
     };
     fs::read_to_string(root().join(path)).is_ok_and(|source| tests(&source).contains(&test))
+}
+
+/// What stands at the head of a scenario, or of the test in that file: comments, and what marks it as a test.
+fn head(name: &str) -> String {
+    let Some((path, test)) = name.split_once("::") else {
+        let script = fs::read_to_string(root().join(name)).unwrap();
+        return script.lines().take_while(|line| line.starts_with('#')).collect();
+    };
+    let source = fs::read_to_string(root().join(path)).unwrap();
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let at = lines.iter().position(|line| line.contains(&format!("fn {test}("))).unwrap();
+    let is_head = |line: &&&str| line.starts_with("///") || line.starts_with("#[");
+    lines[..at].iter().rev().take_while(is_head).copied().collect()
+}
+
+#[test]
+fn tests_for_what_breaks_say_what_makes_them_fail() {
+    let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let named: Vec<_> = rows(&page, "what breaks").iter().flat_map(|row| quoted(row[2])).map(str::to_owned).collect();
+    assert!(named.len() > 40, "the table was read: {named:?}");
+    let silent: Vec<_> = named.into_iter().filter(|name| !head(name).contains("Fails")).collect();
+    assert!(silent.is_empty(), "these do not say it: {silent:#?}");
 }
 
 #[test]

@@ -215,6 +215,7 @@ fn a_list_of_more_than_ten_thousand_rows_is_read_however_few_a_page_has() {
     }
 }
 
+/// P3. Fails when what has been read of it until it is given up counts as all of it.
 #[test]
 fn an_endless_list_comes_to_an_end() {
     struct Endless(Cell<usize>);

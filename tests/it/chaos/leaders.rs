@@ -183,7 +183,7 @@ async fn who_is_cut_off_from_the_api_server_ends_before_another_leads() {
 }
 
 /// F9, P1, P3: who was frozen while it granted, and wakes when another has taken over and revoked, does nothing more. The fence, the
-/// deadline and the other's name in the Lease each see to that: it holds without any one of them.
+/// deadline and the other's name in the Lease each see to that: it holds without any one of them. Fails without all three.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_frozen_calls_nobody_when_it_wakes() {
     let environment = environment().await;

@@ -162,6 +162,7 @@ fn shortest(seed: u64, failure: Failure) -> Failure {
     (0..25).find_map(|longest| check(seed, longest).err()).unwrap_or(failure)
 }
 
+/// P1. Fails when an object is let go before its access is gone.
 #[test]
 fn every_random_history_ends_as_a_fresh_start() {
     let one = number("HISTORY_SEED");
