@@ -17,25 +17,25 @@ const BEFORE_REST: Duration = Duration::from_mins(11);
 const AT_REST: Duration = Duration::from_mins(2);
 
 impl Runner {
-    /// Once the clouds are well and nobody edits.
-    pub(crate) async fn comes_to_rest(&mut self) -> Result<(), Broken> {
-        if !self.world.is_pure() {
-            return Ok(());
-        }
+    /// From here on the clouds are well, nobody edits, and the operator runs.
+    async fn all_is_well(&mut self) {
         self.patching.iter().for_each(tokio::task::AbortHandle::abort);
         self.world.simulator.clear_faults();
         if self.world.metrics().await.is_err() {
             self.world.start_operator();
         }
-        match self.serves_a_newcomer().await {
-            // Nobody comes there.
-            Err(why) if why.contains("the namespace is being terminated") => {}
-            served => served.map_err(|why| Broken(format!(" P7: {why}")))?,
-        }
-        self.rests().await
     }
 
-    /// P7: an object with an account and a queue of its own is Ready soon, whatever is broken beside it.
+    /// P7: an object with an account and a queue of its own is Ready soon, whatever is broken beside it. Into a namespace that is
+    /// going nobody comes.
+    pub(crate) async fn somebody_comes_new(&mut self) -> Result<(), String> {
+        self.all_is_well().await;
+        match self.serves_a_newcomer().await {
+            Err(why) if why.contains("the namespace is being terminated") => Ok(()),
+            served => served.map_err(|why| format!("P7: {why}")),
+        }
+    }
+
     async fn serves_a_newcomer(&mut self) -> Result<(), String> {
         let mut key = simulator::Settings::default().access_keys.remove(0);
         key.id += "-NEWCOMER";
@@ -68,7 +68,11 @@ impl Runner {
     }
 
     /// P1: sooner or later nothing is written any more; what a cloud refuses is tried again.
-    async fn rests(&mut self) -> Result<(), Broken> {
+    pub(crate) async fn comes_to_rest(&mut self) -> Result<(), Broken> {
+        if !self.world.is_pure() {
+            return Ok(());
+        }
+        self.all_is_well().await;
         sleep(BEFORE_REST).await;
         let (calls, writes) = (self.world.simulator.journal_last(), self.world.writes());
         sleep(AT_REST).await;

@@ -278,6 +278,7 @@ impl Runner {
                 self.world.start_operator();
                 Ok(())
             }
+            ["somebody", "comes", "new"] => self.somebody_comes_new().await,
             ["expect", ..] => self.expect(step).await,
             ["hold" | "release" | "objects" | "patches" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),

@@ -45,6 +45,7 @@
 //! | `without crds`, `with crds` | the API server knows no access objects, or does again (pure world only) |
 //! | `without lists of RESOURCE…`, `with lists` | the operator may not list these, or may again (pure world only) |
 //! | `kill operator`, `stop operator`, `start operator` | at once; by SIGTERM, waiting until it is gone; anew. It runs when the scenario starts |
+//! | `somebody comes new` | the clouds are well, and an object with a queue of its own is soon Ready: ends every scenario in the pure world |
 //! | `expect access T` + lines `U: S S` | the whole access list, but for the target's owner |
 //! | `expect password U on H PASSWORD` | the password of an account |
 //! | `expect NAME FIELD=VALUE …` | of an access object: `ready`, `reason`, `reconciling`, `stalled`, `held`, `owned`, `observed`, `finalizers`, `generation`, `expired` (`status.expiredAt`), `handled` (`status.lastHandledReconcileAt`), `current` (the status is of this generation), `secret` (`current` when the Secret is the one last set), and `message~TEXT` |

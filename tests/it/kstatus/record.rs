@@ -85,15 +85,17 @@ pub struct Story {
 }
 
 impl Story {
-    /// Plays a scenario in the pure world.
+    /// Plays a scenario in the pure world. At its end somebody comes new.
     pub fn of(script: &Script) -> Self {
+        let mut script = script.clone();
+        script.steps.extend(Script::parse(&script.name, "somebody comes new").steps);
         let (collected, _guard) = Collected::begin();
         in_virtual_time(async {
             let mut world = World::pure(&script.settings);
             world.collected = Some(collected);
             let (simulator, versions) = (world.simulator.clone(), witness(&world));
             // One that does not hold leaves the others running.
-            let played = AssertUnwindSafe(Runner::run(script, world)).catch_unwind().await;
+            let played = AssertUnwindSafe(Runner::run(&script, world)).catch_unwind().await;
             let broken = played.err().map(|panic| said(panic.as_ref()));
             let versions = std::mem::take(&mut *versions.lock().unwrap());
             Self { name: script.name.clone(), versions, journal: simulator.journal_after(0), broken }
