@@ -269,20 +269,22 @@ impl Runner {
                 name,
                 |count| json!({"annotations": {"cloudaccess.dev/requestedAt": count.to_string()}}),
             ),
-            ["kill", "operator"] => {
-                self.world.kill_operator();
-                Ok(())
-            }
-            ["stop", "operator"] => self.world.stop_operator().await,
-            ["start", "operator"] => {
-                self.world.start_operator();
-                Ok(())
-            }
+            [what, "operator"] => self.operator_step(what).await,
             ["somebody", "comes", "new"] => self.somebody_comes_new().await,
             ["expect", ..] => self.expect(step).await,
             ["hold" | "release" | "objects" | "patches" | "with" | "without", ..] => self.store_step(step),
             _ => Err("no such step".to_owned()),
         }
+    }
+
+    async fn operator_step(&mut self, what: &str) -> Result<(), String> {
+        match what {
+            "kill" => self.world.kill_operator(),
+            "stop" => self.world.stop_operator().await?,
+            "start" => self.world.start_operator(),
+            _ => return Err("no such step".to_owned()),
+        }
+        Ok(())
     }
 
     async fn delete_namespace(&self) -> Result<(), String> {
