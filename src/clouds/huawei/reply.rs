@@ -1,11 +1,14 @@
 //! Reads an answer: the JSON, or the error in whichever of the vendor's envelopes it comes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::classify::classify;
 use crate::clouds::reaction::Reaction;
@@ -13,16 +16,23 @@ use crate::clouds::redact::Redactor;
 use crate::clouds::skew::parse_date;
 use crate::clouds::{CloudError, Fault};
 
-/// A successful answer: its JSON, and what a complaint about it needs.
+/// A successful answer, and what a complaint about it needs.
 #[derive(Debug)]
 pub(super) struct Answer {
+    /// Without the lists at its top.
     pub(super) json: Value,
+    body: Bytes,
     operation: &'static str,
     status: StatusCode,
     request_id: Option<String>,
 }
 
 impl Answer {
+    /// The answer as what it should be, with its lists; or a complaint that it is not.
+    pub(super) fn decode<'a, T: Deserialize<'a>>(&'a self, or_else: &str) -> Result<T, CloudError> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unexpected(or_else))
+    }
+
     /// The vendor's id of the request, if it said one.
     pub(super) fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
@@ -63,7 +73,7 @@ pub(super) fn read(
     let request_id = request_id(response.headers(), json.as_ref(), redactor);
     let refusal = json.as_ref().and_then(|json| refusal(json, status));
     if let (true, None, Some(json)) = (status.is_success(), &refusal, json) {
-        return Ok(Answer { json, operation, status, request_id });
+        return Ok(Answer { json, body: response.body().clone(), operation, status, request_id });
     }
 
     let ours = match &refusal {
@@ -97,10 +107,22 @@ pub(super) struct Refusal {
     pub(super) by_workload: bool,
 }
 
-/// The body as JSON; an error may come encoded.
+/// The body as JSON without the lists at its top; an error may come encoded.
 fn parse(status: StatusCode, body: &[u8]) -> Option<Value> {
     let encoded = || if status.is_success() { None } else { base64url(body) };
-    serde_json::from_slice(body).ok().or_else(|| serde_json::from_slice(&encoded()?).ok())
+    without_lists(body).or_else(|| without_lists(&encoded()?))
+}
+
+/// A tree of values takes ten times the memory of the text that it was read from, and lists may have ten thousand rows: whoever needs
+/// them decodes them. A list of errors is short, and stays.
+fn without_lists(body: &[u8]) -> Option<Value> {
+    let Ok(fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
+        return serde_json::from_slice(body).ok();
+    };
+    let is_kept = |name: &str, value: &RawValue| name == "errors" || !value.get().starts_with('[');
+    let kept = fields.into_iter().filter(|(name, value)| is_kept(name, value));
+    let values = kept.map(|(name, value)| Some((name, serde_json::from_str(value.get()).ok()?)));
+    values.collect::<Option<_>>().map(Value::Object)
 }
 
 /// Tries the vendor's envelopes in turn; the first that fits counts. A success in one is none in all.
@@ -293,6 +315,20 @@ mod tests {
         for body in [json!({"is_success": true, "message": ""}), json!({"error_code": "DWS.0000"}), json!([])] {
             assert!(read_answer(200, &[], body.to_string().as_bytes()).is_ok(), "{body}");
         }
+    }
+
+    #[test]
+    fn lists_are_decoded_and_not_kept() {
+        let body = json!({"count": 2, "rows": ["a", "b"], "errors": [], "in": {"rows": [1]}}).to_string();
+        let response = Response::new(Bytes::from(body));
+        let answer =
+            read("list", &response, Timestamp::UNIX_EPOCH, &Redactor::default()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(answer.json, json!({"count": 2, "errors": [], "in": {"rows": [1]}}));
+        let rows =
+            |name: &str| answer.decode::<BTreeMap<String, Value>>("no").ok().and_then(|mut all| all.remove(name));
+        assert_eq!(rows("rows"), Some(json!(["a", "b"])));
+        let Err(error) = answer.decode::<Vec<String>>("not rows") else { panic!("an object is no list") };
+        assert!(error.to_string().contains("not rows"), "{error}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) struct Row {
 
 /// One page of the members of a workspace.
 pub(super) fn members(answer: &Answer) -> Result<Page<Row>, CloudError> {
-    let body = Members::deserialize(&answer.json).map_err(|_| answer.unexpected("not a list of workspace members"))?;
+    let body = answer.decode::<Members>("not a list of workspace members")?;
     let total = match &body.count {
         Some(count) => Some(row_count(count).ok_or_else(|| answer.unexpected("the total is no number"))?),
         None => None,

@@ -48,7 +48,7 @@ struct QueueRow {
 /// One page of the users of `queue`. The vendor's page calls every field optional; a list that leaves out what it is
 /// read for is none.
 pub(super) fn users(answer: &Answer, queue: &str) -> Result<Page<QueueUser>, CloudError> {
-    let body = Users::deserialize(&answer.json).map_err(|_| answer.unexpected("not a list of queue users"))?;
+    let body = answer.decode::<Users>("not a list of queue users")?;
     if body.queue_name.is_some_and(|name| !name.eq_ignore_ascii_case(queue)) {
         return Err(answer.unexpected("a list of another queue's users"));
     }
@@ -70,7 +70,7 @@ pub(super) fn users(answer: &Answer, queue: &str) -> Result<Page<QueueUser>, Clo
 
 /// Does the list of all queues show `queue`?
 pub(super) fn has_queue(answer: &Answer, queue: &str) -> Result<bool, CloudError> {
-    let body = Queues::deserialize(&answer.json).map_err(|_| answer.unexpected("not a list of queues"))?;
+    let body = answer.decode::<Queues>("not a list of queues")?;
     let (Some(true), Some(rows)) = (body.is_success, body.rows) else {
         return Err(answer.unexpected("no list of queues in the answer"));
     };

@@ -50,7 +50,7 @@ pub(super) fn accepted(answer: &Answer) -> Result<(), CloudError> {
 /// The names of the cluster's pools.
 pub(super) fn pools(answer: &Answer) -> Result<BTreeSet<String>, CloudError> {
     accepted(answer)?;
-    let body = Pools::deserialize(&answer.json).map_err(|_| answer.unexpected("not a list of resource pools"))?;
+    let body = answer.decode::<Pools>("not a list of resource pools")?;
     let rows = body.queue_list.map(|rows| rows.into_iter().map(|row| row.queue_name));
     if body.names.is_none() && rows.is_none() {
         return Err(answer.unexpected("no list of resource pools in the answer"));
@@ -74,7 +74,7 @@ pub(super) fn shows(answer: &Answer, pool: &str) -> Result<bool, CloudError> {
 /// One page of the names of `pool`'s users. A list may be left out only if it is said to have no rows.
 pub(super) fn users(answer: &Answer, pool: &str) -> Result<Page<String>, CloudError> {
     accepted(answer)?;
-    let body = Users::deserialize(&answer.json).map_err(|_| answer.unexpected("not a list of resource pool users"))?;
+    let body = answer.decode::<Users>("not a list of resource pool users")?;
     if body.queue_name.is_some_and(|name| !name.eq_ignore_ascii_case(pool)) {
         return Err(answer.unexpected("a list of another resource pool's users"));
     }
