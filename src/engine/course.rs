@@ -29,6 +29,7 @@ const ROUND: usize = 300;
 /// So many that wait are worth a first round of a few, and a list, so that there are results soon.
 const MANY: usize = 1000;
 const FIRST_ROUND: usize = 100;
+const SHORT_LIST: Duration = Duration::from_secs(2);
 
 /// Runs one pass. Returns when to look at the group again, `None` when nobody belongs to it any more, and how it ended. While it only looks,
 /// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
@@ -108,11 +109,11 @@ async fn serve<K: AccessKind>(
     let place = |principal: &Principal<K>| places.get(&principal.name).copied().unwrap_or(usize::MAX);
     remaining.make_contiguous().sort_by_cached_key(|principal| (!principal.goes_first, place(principal)));
     let waiting = remaining.iter().filter(|principal| principal.members.iter().any(|member| !member.entry.is_served()));
-    let is_first_of_many = principals.is_empty() && waiting.count() > MANY;
+    // The first few of many are worth a list of their own, if that is short.
+    let is_first_of_many = principals.is_empty() && waiting.count() > MANY && listed_in < SHORT_LIST;
     let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
     let is_cut = !remaining.is_empty();
-    // The first few of many are worth a list of their own, which is short.
     let is_followed = is_hurried || pass.is_hurried() || is_cut && !is_first_of_many;
     if is_cut || is_followed {
         let given_up = served.iter().flat_map(|principal| principal.given_up(now));
@@ -200,17 +201,17 @@ struct WritingTime {
 }
 
 impl WritingTime {
-    /// Writes may take so long, and of many first ones, no more than a round.
-    const LONGEST: Duration = Duration::from_secs(5);
+    /// No more than a round.
     const FIRST_OF_MANY: Duration = Duration::from_millis(20);
-    /// And so many times as long as the list took.
+    /// All others may take so long, or so many times as long as the list took.
+    const LONGEST: Duration = Duration::from_secs(5);
     const LISTS_WORTH: u32 = 4;
     /// The pass as a whole may take so many times as long as its writes: the list is no better for a slow API server.
     const STEPS_WORTH: u32 = 4;
 
     fn after(listed_in: Duration, is_first_of_many: bool) -> Self {
-        let least = if is_first_of_many { Self::FIRST_OF_MANY } else { Self::LONGEST };
-        let limit = least.max(listed_in * Self::LISTS_WORTH);
+        let limit =
+            if is_first_of_many { Self::FIRST_OF_MANY } else { Self::LONGEST.max(listed_in * Self::LISTS_WORTH) };
         Self { is_first_of_many, limit, since: Instant::now(), spent: Duration::ZERO }
     }
 
