@@ -11,6 +11,7 @@
 //! | `tally` | how objects use accounts |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
 //! | `queue`, `ready` | runs a pass per target: one at a time, bounded, contained; which one starts next |
+//! | `context` | what the engines of all kinds share, and what of it comes from outside |
 //! | `calls`, `objects` | calls to the API server: so many at once; the patches and reads of one kind |
 //! | `urgency` | what a pass's calls are for: what is urgent goes first |
 //! | `pass`, `course` | list, plan, apply, report; in which order |
@@ -29,6 +30,7 @@ mod asked;
 mod brake;
 mod calls;
 mod changes;
+mod context;
 mod course;
 mod entry;
 mod events;
@@ -74,13 +76,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::SignedDuration;
-use kube::Client;
 use kube::runtime::scheduler::ScheduleRequest;
-use tokio::sync::{mpsc, watch as signal};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::info;
 
 pub use accounts::ResolveAccount;
+pub use context::{Context, Outside};
 pub use entry::ObjectKey;
 pub use events::{EventPublisher, Events};
 pub use kind::{AccessKind, Change, Claim, InvalidSpec, Listing, Row, Target};
@@ -92,11 +94,10 @@ use crate::api::AccountKind;
 use crate::clock::Clock;
 use crate::clouds::Urgency;
 use crate::lease::Leadership;
-use crate::metrics::{KindMetrics, Metrics};
+use crate::metrics::KindMetrics;
 use crate::plan::Outcome;
 use accounts::{Accounts, Connection};
 use brake::Brake;
-use calls::Calls;
 use entry::Entry;
 use group::Group;
 use guard::Guard;
@@ -107,7 +108,6 @@ use reaction::Trouble;
 use ready::Due;
 use secrets::Secrets;
 use store::Store;
-use tenants::Tenants;
 use unmanaged::Unmanaged;
 
 /// How often the clock is compared with the time that has passed, and the least difference that somebody has made.
@@ -150,82 +150,6 @@ pub struct Settings {
     pub grace: Duration,
     /// A number in 0..1, different each time: spreads retries and looks.
     pub random: fn() -> f64,
-}
-
-/// What the engines are connected to.
-pub struct Outside {
-    /// The client for the API server.
-    pub client: Client,
-    /// How they pace themselves.
-    pub settings: Settings,
-    /// What time it is.
-    pub clock: Clock,
-    /// Makes of an account object what can be connected.
-    pub resolve: ResolveAccount,
-    /// Where events go.
-    pub events: Events,
-    /// What they count.
-    pub metrics: Metrics,
-    /// Until when they may act.
-    pub leadership: Leadership,
-    /// Turns true when the process is to stop.
-    pub stop: signal::Receiver<bool>,
-}
-
-/// What every kind's engine shares.
-#[derive(Clone)]
-pub struct Context {
-    client: Client,
-    calls: Arc<Calls>,
-    settings: Settings,
-    clock: Clock,
-    accounts: Arc<Accounts>,
-    tenants: Arc<Tenants>,
-    secrets: Arc<Secrets>,
-    brake: Arc<Brake>,
-    guard: Arc<Guard>,
-    health: Arc<Health>,
-    unmanaged: Arc<Unmanaged>,
-    metrics: Metrics,
-    events: Events,
-    leadership: Leadership,
-    /// Turns true when the process is to stop.
-    stop: signal::Receiver<bool>,
-}
-
-impl Context {
-    /// What every kind's engine shares.
-    #[must_use]
-    pub fn new(outside: Outside) -> Self {
-        let Outside { client, settings, clock, resolve, events, metrics, leadership, stop } = outside;
-        let secrets = Arc::new(Secrets::new(client.clone(), &settings));
-        let tenants = Arc::new(Tenants::default());
-        let accounts = Accounts::new(resolve, Arc::clone(&secrets), Arc::clone(&tenants), &settings);
-        let accounts = Arc::new(accounts);
-        figures::count_accounts(&metrics, &accounts);
-        let brake = Arc::new(Brake::new(client.clone(), settings.call_timeout, events.clone()));
-        let health = Arc::new(Health::default());
-        let guard = Arc::new(Guard::new(client.clone(), settings.call_timeout, settings.own_namespace.clone()));
-        let unmanaged = Arc::new(Unmanaged::new(metrics.clone(), settings.stalled_after));
-        let calls = Arc::new(Calls::new(settings.call_timeout));
-        Self {
-            client,
-            calls,
-            settings,
-            clock,
-            accounts,
-            tenants,
-            secrets,
-            brake,
-            guard,
-            health,
-            unmanaged,
-            metrics,
-            events,
-            leadership,
-            stop,
-        }
-    }
 }
 
 /// The engine of one kind.
