@@ -11,6 +11,7 @@ use super::calls::Calls;
 use super::events::Events;
 use super::guard::Guard;
 use super::health::Health;
+use super::ready::InPasses;
 use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::unmanaged::Unmanaged;
@@ -53,6 +54,7 @@ pub struct Context {
     pub(super) guard: Arc<Guard>,
     pub(super) health: Arc<Health>,
     pub(super) unmanaged: Arc<Unmanaged>,
+    pub(super) in_passes: Arc<InPasses>,
     pub(super) metrics: Metrics,
     pub(super) events: Events,
     pub(super) leadership: Leadership,
@@ -87,6 +89,7 @@ impl Context {
             guard,
             health,
             unmanaged,
+            in_passes: Arc::default(),
             metrics,
             events,
             leadership,

@@ -105,7 +105,7 @@ use health::Health;
 use memory::{Rest, TargetMemory};
 use objects::Objects;
 use reaction::Trouble;
-use ready::Due;
+use ready::{Due, InPasses};
 use secrets::Secrets;
 use store::Store;
 use unmanaged::Unmanaged;
@@ -162,6 +162,7 @@ struct Engine<K: AccessKind> {
     guard: Arc<Guard>,
     health: Arc<Health>,
     unmanaged: Arc<Unmanaged>,
+    in_passes: Arc<InPasses>,
     metrics: KindMetrics,
     store: Store<K::Object>,
     objects: Objects<K::Object>,

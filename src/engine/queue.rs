@@ -27,7 +27,7 @@ pub(crate) async fn run<K: AccessKind>(
 ) {
     let requests = stream::unfold(requests, async |mut requests| requests.recv().await.map(|next| (next, requests)));
     let mut scheduler = pin!(scheduler(requests));
-    let mut ready = Ready::new(engine.settings.concurrent_passes);
+    let mut ready = Ready::new(engine.settings.concurrent_passes, Arc::clone(&engine.in_passes));
     let mut passes = JoinSet::new();
     let mut groups: HashMap<Id, Group> = HashMap::new();
     loop {

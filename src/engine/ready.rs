@@ -1,6 +1,8 @@
 //! The groups whose pass is due, and those whose pass runs: which one starts next. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch as signal;
 
@@ -17,6 +19,33 @@ const OBJECTS_PER_LANE: usize = 500;
 const LOOKED_AT_PER_LANE: usize = 4 * OBJECTS_PER_LANE;
 const FEWEST_PASSES: usize = 6;
 
+/// Nor is memory short while the passes of all kinds have fewer than so many: then a kind by itself may have more.
+const OBJECTS_OF_ALL_KINDS: usize = 2 * OBJECTS_PER_LANE;
+
+/// How many objects the passes of all kinds have that run and do not only look.
+#[derive(Default)]
+pub(crate) struct InPasses(AtomicUsize);
+
+/// The objects of a pass, as long as it runs.
+struct Taken {
+    objects: usize,
+    of: Arc<InPasses>,
+}
+
+impl Taken {
+    fn new(due: &Due, of: &Arc<InPasses>) -> Self {
+        let objects = if due.urgency == Urgency::Look { 0 } else { due.objects };
+        of.0.fetch_add(objects, Ordering::Relaxed);
+        Self { objects, of: Arc::clone(of) }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.of.0.fetch_sub(self.objects, Ordering::Relaxed);
+    }
+}
+
 /// An urgency, and what the targets belong to.
 type Lane = (Urgency, Option<String>);
 
@@ -29,6 +58,7 @@ pub(crate) struct Ready {
     due: HashMap<Group, (Due, u64)>,
     last_ticket: u64,
     running: HashMap<Group, Running>,
+    in_passes: Arc<InPasses>,
 }
 
 /// A pass that is due.
@@ -62,12 +92,14 @@ struct Running {
     due: Due,
     is_due_again: bool,
     hurry: signal::Sender<()>,
+    /// Held, and given back with the pass.
+    _taken: Taken,
 }
 
 impl Ready {
     /// Nothing is due. So many passes of one urgency run at once.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, lanes: BTreeMap::new(), due: HashMap::new(), last_ticket: 0, running: HashMap::new() }
+    pub(crate) fn new(most: usize, in_passes: Arc<InPasses>) -> Self {
+        Self { most, lanes: BTreeMap::new(), due: HashMap::new(), last_ticket: 0, running: HashMap::new(), in_passes }
     }
 
     /// The pass of a group is due. While one runs the next one waits; if this is more urgent, or takes away what that was not
@@ -115,10 +147,15 @@ impl Ready {
             *objects += running.due.objects;
             *in_all.entry(running.due.urgency).or_default() += 1;
         }
+        let few_in_all = self.in_passes.0.load(Ordering::Relaxed) < OBJECTS_OF_ALL_KINDS;
         let has_room = |(urgency, realm): &Lane| {
             let (passes, objects) = busy.get(&(*urgency, realm.as_deref())).copied().unwrap_or_default();
-            let most = if *urgency == Urgency::Look { LOOKED_AT_PER_LANE } else { OBJECTS_PER_LANE };
-            let of_realm = if objects < most { PASSES_PER_LANE } else { FEWEST_PASSES };
+            let is_small = if *urgency == Urgency::Look {
+                objects < LOOKED_AT_PER_LANE
+            } else {
+                objects < OBJECTS_PER_LANE || few_in_all
+            };
+            let of_realm = if is_small { PASSES_PER_LANE } else { FEWEST_PASSES };
             passes < of_realm && in_all.get(urgency).copied().unwrap_or_default() < self.most
         };
         let first =
@@ -127,7 +164,8 @@ impl Ready {
         let group = self.leave(&lane, ticket)?;
         let (due, _) = self.due.remove(&group)?;
         let (hurry, hurried) = signal::channel(());
-        self.running.insert(group.clone(), Running { due: due.clone(), is_due_again: false, hurry });
+        let taken = Taken::new(&due, &self.in_passes);
+        self.running.insert(group.clone(), Running { due: due.clone(), is_due_again: false, hurry, _taken: taken });
         Some(Start { group, due, hurry: hurried })
     }
 
@@ -159,13 +197,20 @@ mod tests {
         Due { urgency, objects: 1, revocations: revocations.into_iter().collect() }
     }
 
+    /// Passes of another kind that have so many objects, and none of this one.
+    fn beside(objects: usize) -> (Taken, Ready) {
+        let in_passes = Arc::default();
+        let others = Taken::new(&Due { objects, ..due(Urgency::Change) }, &in_passes);
+        (others, Ready::new(100, in_passes))
+    }
+
     fn started(ready: &mut Ready) -> Vec<Group> {
         std::iter::from_fn(|| ready.next()).map(|start| start.group).collect()
     }
 
     #[test]
     fn the_most_urgent_starts_first_and_then_who_has_waited_longest() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         for (target, urgency) in
             [(1, Urgency::Look), (2, Urgency::Change), (3, Urgency::Revocation), (0, Urgency::Change)]
         {
@@ -176,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_group_that_becomes_more_urgent_goes_ahead_and_starts_once() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         for target in 0..3 {
             ready.add(group("a", target), due(Urgency::Look));
         }
@@ -188,7 +233,7 @@ mod tests {
 
     #[test]
     fn one_realm_holds_up_no_other_and_looks_hold_up_no_change() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         for target in 0..100 {
             ready.add(group("a", target), due(Urgency::Look));
         }
@@ -202,7 +247,7 @@ mod tests {
 
     #[test]
     fn few_passes_of_large_targets_run_at_once() {
-        let mut ready = Ready::new(100);
+        let (others, mut ready) = beside(OBJECTS_OF_ALL_KINDS);
         for (target, objects) in [(0, 100), (1, 399), (2, 1), (3, 10), (4, 10), (5, 10), (6, 10)] {
             ready.add(group("a", target), Due { objects, ..due(Urgency::Change) });
         }
@@ -214,11 +259,29 @@ mod tests {
         ready.finished(&group("a", 1));
         ready.add(group("a", 8), due(Urgency::Change));
         assert_eq!(started(&mut ready), [7, 8].map(|target| group("a", target)), "few objects are left");
+        drop(others);
+    }
+
+    #[test]
+    fn more_passes_of_large_targets_run_at_once_while_other_kinds_have_few() {
+        for (of_others, passes) in [(0, 10), (300, 7), (OBJECTS_OF_ALL_KINDS, FEWEST_PASSES)] {
+            let (others, mut ready) = beside(of_others);
+            for target in 0..30 {
+                ready.add(group("a", target), Due { objects: 100, ..due(Urgency::Change) });
+            }
+            assert_eq!(started(&mut ready).len(), passes, "{of_others}");
+            for target in 0..30 {
+                ready.finished(&group("a", target));
+            }
+            assert_eq!(ready.in_passes.0.load(Ordering::Relaxed), of_others, "given back");
+            drop(others);
+            assert_eq!(started(&mut ready).len(), 10, "{of_others} are gone");
+        }
     }
 
     #[test]
     fn more_passes_of_large_targets_run_at_once_while_they_only_look() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         for target in 0..10 {
             ready.add(group("a", target), Due { objects: 250, ..due(Urgency::Look) });
         }
@@ -227,7 +290,7 @@ mod tests {
 
     #[test]
     fn never_two_passes_on_one_group() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         ready.add(group("a", 0), due(Urgency::Change));
         assert_eq!(started(&mut ready).len(), 1);
         ready.add(group("a", 0), due(Urgency::Change));
@@ -241,7 +304,7 @@ mod tests {
 
     #[test]
     fn who_runs_is_told_to_hurry_when_more_is_urgent_and_only_then() {
-        let mut ready = Ready::new(100);
+        let mut ready = Ready::new(100, Arc::default());
         ready.add(group("a", 0), due(Urgency::Change));
         let Some(Start { mut hurry, .. }) = ready.next() else { panic!("nothing is due") };
         let mut told = |due| {
@@ -260,7 +323,7 @@ mod tests {
 
     #[test]
     fn realms_take_turns_when_there_is_room_for_few_and_what_is_urgent_has_room_of_its_own() {
-        let mut ready = Ready::new(2);
+        let mut ready = Ready::new(2, Arc::default());
         for (realm, target) in [("a", 0), ("a", 1), ("b", 0), ("a", 2), ("c", 0)] {
             ready.add(group(realm, target), due(Urgency::Look));
         }
@@ -276,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_group_is_in_one_lane() {
-        let mut ready = Ready::new(1);
+        let mut ready = Ready::new(1, Arc::default());
         ready.add(group("a", 0), due(Urgency::Look));
         started(&mut ready);
         for _ in 0..10 {

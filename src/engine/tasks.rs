@@ -58,6 +58,7 @@ pub fn kind_tasks<K: AccessKind>(context: &Context, accounts_known: signal::Rece
         guard: Arc::clone(&context.guard),
         health: Arc::clone(&context.health),
         unmanaged: Arc::clone(&context.unmanaged),
+        in_passes: Arc::clone(&context.in_passes),
         metrics: context.metrics.of_kind(&K::Object::kind(&())),
         store: Store::new(move |entry| group::locate::<K>(entry, &accounts).group),
         objects: Objects::new(context.client.clone(), Arc::clone(&context.calls)),
