@@ -19,7 +19,7 @@ use crate::clouds::{CloudError, Fault};
 /// A successful answer, and what a complaint about it needs.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// Without the lists at its top.
+    /// The lists at its top are empty: [`decode`](Self::decode) has them.
     pub(super) json: Value,
     body: Bytes,
     operation: &'static str,
@@ -107,22 +107,24 @@ pub(super) struct Refusal {
     pub(super) by_workload: bool,
 }
 
-/// The body as JSON without the lists at its top; an error may come encoded.
+/// The body as JSON with the lists at its top empty; an error may come encoded.
 fn parse(status: StatusCode, body: &[u8]) -> Option<Value> {
     let encoded = || if status.is_success() { None } else { base64url(body) };
-    without_lists(body).or_else(|| without_lists(&encoded()?))
+    without_rows(body).or_else(|| without_rows(&encoded()?))
 }
 
-/// A tree of values takes ten times the memory of the text that it was read from, and lists may have ten thousand rows: whoever needs
-/// them decodes them. A list of errors is short, and stays.
-fn without_lists(body: &[u8]) -> Option<Value> {
+/// A tree of values takes much more memory than the text that it was read from, and lists may have ten thousand rows: whoever needs
+/// them decodes them. A list stays one, since it may be where none is expected; one of errors is short, and stays whole.
+fn without_rows(body: &[u8]) -> Option<Value> {
     let Ok(fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
         return serde_json::from_slice(body).ok();
     };
-    let is_kept = |name: &str, value: &RawValue| name == "errors" || !value.get().starts_with('[');
-    let kept = fields.into_iter().filter(|(name, value)| is_kept(name, value));
-    let values = kept.map(|(name, value)| Some((name, serde_json::from_str(value.get()).ok()?)));
-    values.collect::<Option<_>>().map(Value::Object)
+    let tree = |name: &str, value: &RawValue| {
+        let is_left = value.get().starts_with('[') && name != "errors";
+        if is_left { Ok(Value::Array(Vec::new())) } else { serde_json::from_str(value.get()) }
+    };
+    let fields = fields.into_iter().map(|(name, value)| tree(&name, value).ok().map(|value| (name, value)));
+    fields.collect::<Option<_>>().map(Value::Object)
 }
 
 /// Tries the vendor's envelopes in turn; the first that fits counts. A success in one is none in all.
@@ -302,6 +304,8 @@ mod tests {
         for body in [
             json!({"is_success": false, "message": null}),
             json!({"is_success": "false"}),
+            json!({"is_success": []}),
+            json!({"is_success": [true]}),
             json!({"error_code": "DLI.0001", "error_msg": "m", "is_success": true}),
             json!({"error_code": "DWS.0000", "is_success": false}),
         ] {
@@ -319,11 +323,11 @@ mod tests {
 
     #[test]
     fn lists_are_decoded_and_not_kept() {
-        let body = json!({"count": 2, "rows": ["a", "b"], "errors": [], "in": {"rows": [1]}}).to_string();
+        let body = json!({"count": 2, "rows": ["a", "b"], "errors": [{"a": 1}], "in": {"rows": [1]}}).to_string();
         let response = Response::new(Bytes::from(body));
         let answer =
             read("list", &response, Timestamp::UNIX_EPOCH, &Redactor::default()).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(answer.json, json!({"count": 2, "errors": [], "in": {"rows": [1]}}));
+        assert_eq!(answer.json, json!({"count": 2, "rows": [], "errors": [{"a": 1}], "in": {"rows": [1]}}));
         let rows =
             |name: &str| answer.decode::<BTreeMap<String, Value>>("no").ok().and_then(|mut all| all.remove(name));
         assert_eq!(rows("rows"), Some(json!(["a", "b"])));
