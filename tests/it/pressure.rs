@@ -307,3 +307,28 @@ fn a_deletion_does_not_wait_until_thousands_that_were_deleted_before_are_let_go(
         assert_eq!(stage.ready().await, 0);
     });
 }
+
+/// Fails when the first pass of many writes for as long as others do, or for four times as long as its list took; or when it
+/// is cut short as well where a list is long.
+#[test]
+fn the_first_few_of_very_many_are_listed_after_their_own_writes_if_the_list_is_short() {
+    for (list_ms, is_short) in [(200, true), (3000, false)] {
+        in_virtual_time(async {
+            let mut stage = Stage::begin().await;
+            stage.play(&("kill operator\n".to_owned() + &grants("etl", 0..1200))).await;
+            let now = stage.now();
+            let delay =
+                format!(r#"{{"operation": "ListQueueUsers", "times": null, "action": {{"delay_ms": {list_ms}}}}}"#);
+            stage.play(&format!("cloud switch latency_ms 200\ncloud fault {delay}\nstart operator\nwait 40s")).await;
+            let calls = stage.0.journal(now);
+            let written = calls.iter().skip_while(|call| call.starts_with("List"));
+            let first = written.take_while(|call| !call.starts_with("List")).count();
+            assert!(
+                if is_short { first == 100 } else { first > 400 },
+                "{list_ms}: {first} writes before the next list"
+            );
+            stage.play("wait 2m").await;
+            assert_eq!(stage.ready().await, 1200);
+        });
+    }
+}
