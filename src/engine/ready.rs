@@ -1,4 +1,4 @@
-//! The groups whose pass is due, and those whose pass runs: which one starts next. Pure.
+//! The groups whose pass is due, and those whose pass runs: which one starts next. Pure, but for a count that all kinds share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
