@@ -37,7 +37,7 @@ struct Options {
     /// Only what says most.
     #[arg(long)]
     quick: bool,
-    /// Of objects that become Ready, only cases whose names contain this, such as "mixed over 100, 200 ms".
+    /// Of objects that become Ready or go, only cases whose names contain this, such as "mixed over 100, 200 ms".
     #[arg(long)]
     case: Option<String>,
     /// How often a time is compared with the bare client's: the median is told.

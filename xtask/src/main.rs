@@ -92,7 +92,7 @@ struct BenchOptions {
     /// Only what says most, in about ten minutes: all kinds mixed, 1000 objects, the lower latency.
     #[arg(long)]
     quick: bool,
-    /// Of objects that become Ready, only cases whose names contain this, such as "mixed over 100, 200 ms".
+    /// Of objects that become Ready or go, only cases whose names contain this, such as "mixed over 100, 200 ms".
     #[arg(long)]
     case: Option<String>,
     /// So many comparisons with the bare client; the median is told.

@@ -45,16 +45,8 @@ pub(super) async fn created(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> R
 }
 
 async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> Result<()> {
-    for objects in &extent.sizes {
-        for workload in extent.workloads(*objects) {
-            for latency in extent.latencies() {
-                let case = format!("{workload}, {}", milliseconds(latency));
-                if extent.case.as_ref().is_some_and(|wanted| !case.contains(wanted)) {
-                    continue;
-                }
-                sink(case, compare(bench, extent, &workload, latency, first).await?)?;
-            }
-        }
+    for (case, workload, latency) in extent.cases() {
+        sink(case, compare(bench, extent, &workload, latency, first).await?)?;
     }
     Ok(())
 }

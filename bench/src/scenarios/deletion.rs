@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Extent, LIMIT, Sink, milliseconds, times};
+use super::{Extent, LIMIT, Sink, times};
 use crate::bench::{Bench, Stage};
 use crate::cluster::at_once;
 use crate::kinds::KINDS;
@@ -16,25 +16,21 @@ use crate::{Result, bare};
 const SURE_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
-    for objects in &extent.sizes {
-        for workload in &extent.workloads(*objects) {
-            for latency in extent.latencies() {
-                let (mut pairs, mut last) = (Vec::new(), Run::default());
-                for _ in 0..extent.runs {
-                    let bare = bare_run(bench, workload, latency).await?;
-                    last = operator_run(bench, workload, latency).await?;
-                    pairs.push((last.seconds, bare.seconds));
-                }
-                let necessary = workload.necessary_calls();
-                let rows = vec![
-                    times("time until all are gone, of the bare client's", &pairs, 1.2),
-                    Row::told("cloud calls, of the necessary ones", format!("{} / {necessary}", last.calls)),
-                    // By whoever deletes, and by the operator that lets go.
-                    Row::exactly("Kubernetes writes", last.writes, 2 * workload.objects),
-                ];
-                sink(format!("{workload}, {}", milliseconds(latency)), rows)?;
-            }
+    for (case, workload, latency) in extent.cases() {
+        let (mut pairs, mut last) = (Vec::new(), Run::default());
+        for _ in 0..extent.runs {
+            let bare = bare_run(bench, &workload, latency).await?;
+            last = operator_run(bench, &workload, latency).await?;
+            pairs.push((last.seconds, bare.seconds));
         }
+        let necessary = workload.necessary_calls();
+        let rows = vec![
+            times("time until all are gone, of the bare client's", &pairs, 1.2),
+            Row::told("cloud calls, of the necessary ones", format!("{} / {necessary}", last.calls)),
+            // By whoever deletes, and by the operator that lets go.
+            Row::exactly("Kubernetes writes", last.writes, 2 * workload.objects),
+        ];
+        sink(case, rows)?;
     }
     Ok(())
 }

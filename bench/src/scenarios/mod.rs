@@ -30,7 +30,7 @@ pub struct Extent {
     pub targets: Vec<usize>,
     /// Only what says most: all kinds mixed, at the lower latency.
     pub quick: bool,
-    /// Of objects that become Ready, only the cases whose names contain this.
+    /// Of objects that become Ready or go, only the cases whose names contain this.
     pub case: Option<String>,
     /// How often a time is compared with the bare client's.
     pub runs: usize,
@@ -44,9 +44,19 @@ impl Extent {
         if self.quick { all[..1].to_vec() } else { all.to_vec() }
     }
 
-    /// The workloads of a size.
+    /// Every workload of every size at every latency, with the name of the case, of those that are wanted.
     #[must_use]
-    pub fn workloads(&self, objects: usize) -> Vec<Workload> {
+    pub fn cases(&self) -> Vec<(String, Workload, Duration)> {
+        let of_workload = |workload: Workload| {
+            let named = move |latency| (format!("{workload}, {}", milliseconds(latency)), workload.clone(), latency);
+            self.latencies().into_iter().map(named)
+        };
+        let wanted = |(case, ..): &(String, _, _)| self.case.as_ref().is_none_or(|wanted| case.contains(wanted));
+        self.sizes.iter().flat_map(|&objects| self.workloads(objects)).flat_map(of_workload).filter(wanted).collect()
+    }
+
+    /// The workloads of a size.
+    fn workloads(&self, objects: usize) -> Vec<Workload> {
         self.targets
             .iter()
             .flat_map(|&targets| {
