@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Principal, Written, accounts_of, gather, named_by, refuse_alike};
+use super::gather::{Principal, Written, accounts_of, gather, named_by, newcomers, refuse_alike};
 use super::group::Group;
 use super::kind::AccessKind;
 use super::memory::Unserved;
@@ -30,6 +30,10 @@ const ROUND: usize = 300;
 const MANY: usize = 1000;
 const FIRST_ROUND: usize = 100;
 const SHORT_LIST: Duration = Duration::from_secs(2);
+
+/// So many who come while a pass serves others are listed for at once, if the list takes no longer than this for each of them.
+const NEWCOMERS: usize = 10;
+const LIST_FOR_EACH: Duration = Duration::from_millis(20);
 
 /// Runs one pass. Returns when to look at the group again, `None` when nobody belongs to it any more, and how it ended. While it only looks,
 /// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
@@ -74,8 +78,8 @@ pub(crate) async fn run<K: AccessKind>(
     let has_looked = !all_rest && pass.target_key.is_some();
     let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
-    let next = if is_cut { Instant::now() } else { pass.look.when(Instant::now()) };
+    let goes_on = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
+    let next = if goes_on { Instant::now() } else { pass.look.when(Instant::now()) };
     (Some(next), result)
 }
 
@@ -91,7 +95,8 @@ async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Insta
 }
 
 /// Serves the principals of a pass: first those that are to lose access and that no pass since the last complete one has tried
-/// that for, then those that the last one had no time for, or none to report on. Returns whether this one was cut short, too.
+/// that for, then those that the last one had no time for, or none to report on. Returns whether the next one is to go on at
+/// once: this one was cut short, too, or many have come meanwhile.
 async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
@@ -113,9 +118,9 @@ async fn serve<K: AccessKind>(
     let is_first_of_many = principals.is_empty() && waiting.count() > MANY && listed_in < SHORT_LIST;
     let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
-    let is_cut = !remaining.is_empty();
-    let is_followed = is_hurried || pass.is_hurried() || is_cut && !is_first_of_many;
-    if is_cut || is_followed {
+    let goes_on = !remaining.is_empty() || many_came(pass, listed_in);
+    let is_followed = is_hurried || pass.is_hurried() || goes_on && !is_first_of_many;
+    if goes_on || is_followed {
         let given_up = served.iter().flat_map(|principal| principal.given_up(now));
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
         let written = served.iter().filter(|principal| principal.written.purpose().is_some());
@@ -124,11 +129,18 @@ async fn serve<K: AccessKind>(
     }
     served.extend(remaining);
     let is_concluded = conclude(pass, served, accounts, is_followed).await;
-    if is_cut {
+    if goes_on {
         // It goes on at once, and waits for nothing.
         pass.memory().waits = 0;
     }
-    is_cut || !is_concluded
+    goes_on || !is_concluded || many_came(pass, listed_in)
+}
+
+/// So many have come since the pass began that to list for them at once costs little.
+fn many_came<K: AccessKind>(pass: &Pass<'_, K>, listed_in: Duration) -> bool {
+    let came = newcomers(pass.engine, pass.group, &pass.names);
+    let is_worth_it = LIST_FOR_EACH * u32::try_from(came).unwrap_or(u32::MAX) >= listed_in;
+    pass.observation.is_known() && came >= NEWCOMERS && is_worth_it
 }
 
 /// The rounds of a pass, as long as there is time. While one writes to the cloud, the Kubernetes steps of the next are carried
