@@ -78,8 +78,8 @@ pub(crate) async fn run<K: AccessKind>(
     let has_looked = !all_rest && pass.target_key.is_some();
     let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let goes_on = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
-    let next = if goes_on { Instant::now() } else { pass.look.when(Instant::now()) };
+    let is_followed = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
+    let next = if is_followed { Instant::now() } else { pass.look.when(Instant::now()) };
     (Some(next), result)
 }
 
@@ -95,8 +95,8 @@ async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Insta
 }
 
 /// Serves the principals of a pass: first those that are to lose access and that no pass since the last complete one has tried
-/// that for, then those that the last one had no time for, or none to report on. Returns whether the next one is to go on at
-/// once: this one was cut short, too, or many have come meanwhile.
+/// that for, then those that the last one had no time for, or none to report on. Returns whether the next one follows at once:
+/// this one was cut short, too, or many have come meanwhile.
 async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
@@ -118,9 +118,9 @@ async fn serve<K: AccessKind>(
     let is_first_of_many = principals.is_empty() && waiting.count() > MANY && listed_in < SHORT_LIST;
     let time = WritingTime::after(listed_in, is_first_of_many);
     let (mut served, is_hurried) = rounds(pass, &mut remaining, time).await;
-    let goes_on = !remaining.is_empty() || many_came(pass, listed_in);
-    let is_followed = is_hurried || pass.is_hurried() || goes_on && !is_first_of_many;
-    if goes_on || is_followed {
+    let is_cut = !remaining.is_empty();
+    let is_followed = is_hurried || pass.is_hurried() || is_cut && !is_first_of_many;
+    if is_cut || is_followed {
         let given_up = served.iter().flat_map(|principal| principal.given_up(now));
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
         let written = served.iter().filter(|principal| principal.written.purpose().is_some());
@@ -129,11 +129,11 @@ async fn serve<K: AccessKind>(
     }
     served.extend(remaining);
     let is_concluded = conclude(pass, served, accounts, is_followed).await;
-    if goes_on {
+    if is_cut {
         // It goes on at once, and waits for nothing.
         pass.memory().waits = 0;
     }
-    goes_on || !is_concluded || many_came(pass, listed_in)
+    is_cut || !is_concluded || many_came(pass, listed_in)
 }
 
 /// So many have come since the pass began that to list for them at once costs little.
