@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::entry::{ObjectKey, Reading};
-use super::gather::{Principal, Written, accounts_of, gather, named_by, newcomers, refuse_alike};
+use super::gather::{Principal, Written, accounts_of, gather, named_by, refuse_alike};
 use super::group::Group;
 use super::kind::AccessKind;
 use super::memory::Unserved;
@@ -31,25 +31,28 @@ const MANY: usize = 1000;
 const FIRST_ROUND: usize = 100;
 const SHORT_LIST: Duration = Duration::from_secs(2);
 
-/// So many who come while a pass serves others are listed for at once, if the list takes no longer than this for each of them.
-const NEWCOMERS: usize = 10;
-const LIST_FOR_EACH: Duration = Duration::from_millis(20);
+/// How a pass ended.
+pub(crate) struct Ended {
+    /// When to look at the group again; `None` when nobody belongs to it any more.
+    pub(crate) next: Option<Instant>,
+    pub(crate) result: PassResult,
+    /// How long it took until it knew claims and list.
+    pub(crate) knew_after: Duration,
+}
 
-/// Runs one pass. Returns when to look at the group again, `None` when nobody belongs to it any more, and how it ended. While it only looks,
-/// `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was in a hurry for.
-pub(crate) async fn run<K: AccessKind>(
-    engine: &Engine<K>,
-    group: &Group,
-    hurry: signal::Receiver<()>,
-) -> (Option<Instant>, PassResult) {
+/// Runs one pass. While it only looks, `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was
+/// in a hurry for.
+pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry: signal::Receiver<()>) -> Ended {
+    let began = Instant::now();
+    let ended = |next, result| Ended { next, result, knew_after: began.elapsed() };
     read_undecodable(engine, group).await;
     if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
-        return (Some(Instant::now() + UNREAD_WAIT), PassResult::RequeueAfter);
+        return ended(Some(Instant::now() + UNREAD_WAIT), PassResult::RequeueAfter);
     }
     let mut remaining: VecDeque<_> = gather(engine, group).await.into();
     if remaining.is_empty() {
-        return (leave(engine, group).await, PassResult::Success);
+        return ended(leave(engine, group).await, PassResult::Success);
     }
     let accounts = accounts_of(remaining.make_contiguous(), engine.clock.now());
     let mut pass = Pass::new(engine, group, remaining.make_contiguous(), &accounts, hurry);
@@ -71,16 +74,17 @@ pub(crate) async fn run<K: AccessKind>(
         let mut hurry = pass.hurry.clone();
         tokio::select! {
             biased;
-            Ok(()) = hurry.changed(), if may_hurry => return (Some(Instant::now()), PassResult::RequeueAfter),
+            Ok(()) = hurry.changed(), if may_hurry => return ended(Some(Instant::now()), PassResult::RequeueAfter),
             () = pass.look_at_target(&accounts, named, purpose, remaining.make_contiguous()) => {}
         }
     }
     let has_looked = !all_rest && pass.target_key.is_some();
     let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let is_followed = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
-    let next = if is_followed { Instant::now() } else { pass.look.when(Instant::now()) };
-    (Some(next), result)
+    let mut ended = ended(None, result);
+    let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
+    ended.next = Some(if is_cut { Instant::now() } else { pass.look.when(Instant::now()) });
+    ended
 }
 
 /// Nobody belongs to a group any more. Returns when to try again what could not be forgotten.
@@ -95,8 +99,7 @@ async fn leave<K: AccessKind>(engine: &Engine<K>, group: &Group) -> Option<Insta
 }
 
 /// Serves the principals of a pass: first those that are to lose access and that no pass since the last complete one has tried
-/// that for, then those that the last one had no time for, or none to report on. Returns whether the next one follows at once:
-/// this one was cut short, too, or many have come meanwhile.
+/// that for, then those that the last one had no time for, or none to report on. Returns whether this one was cut short, too.
 async fn serve<K: AccessKind>(
     pass: &mut Pass<'_, K>,
     mut remaining: VecDeque<Principal<K>>,
@@ -133,14 +136,7 @@ async fn serve<K: AccessKind>(
         // It goes on at once, and waits for nothing.
         pass.memory().waits = 0;
     }
-    is_cut || !is_concluded || many_came(pass, listed_in)
-}
-
-/// So many have come since the pass began that to list for them at once costs little.
-fn many_came<K: AccessKind>(pass: &Pass<'_, K>, listed_in: Duration) -> bool {
-    let came = newcomers(pass.engine, pass.group, &pass.names);
-    let is_worth_it = LIST_FOR_EACH * u32::try_from(came).unwrap_or(u32::MAX) >= listed_in;
-    pass.observation.is_known() && came >= NEWCOMERS && is_worth_it
+    is_cut || !is_concluded
 }
 
 /// The rounds of a pass, as long as there is time. While one writes to the cloud, the Kubernetes steps of the next are carried
@@ -151,7 +147,7 @@ async fn rounds<K: AccessKind>(
     mut time: WritingTime,
 ) -> (Vec<Principal<K>>, bool) {
     let mut served = Vec::new();
-    let mut ended = Ended::among(remaining.iter(), pass.engine.clock.now());
+    let mut ended = EndedClaims::among(remaining.iter(), pass.engine.clock.now());
     while !remaining.is_empty() {
         // What was not listed does not get old.
         if pass.observation.is_known() && time.is_up() {
@@ -233,14 +229,14 @@ impl WritingTime {
 }
 
 /// The claims that are known to have ended, and how long no other can have.
-struct Ended {
+struct EndedClaims {
     /// By uid.
     known: BTreeSet<String>,
     /// The version of the store, and the times from and until which these are all; nothing before the first look.
     all: Option<(u64, Timestamp, Timestamp)>,
 }
 
-impl Ended {
+impl EndedClaims {
     /// Those that had ended when the pass began.
     fn among<'a, K: AccessKind>(principals: impl Iterator<Item = &'a Principal<K>>, now: Timestamp) -> Self {
         let members = principals.flat_map(|principal| &principal.members).filter(|member| member.has_ended(now));
@@ -269,7 +265,7 @@ async fn take_in_ended<K: AccessKind>(
     pass: &Pass<'_, K>,
     remaining: &mut VecDeque<Principal<K>>,
     served: &mut Vec<Principal<K>>,
-    ended: &mut Ended,
+    ended: &mut EndedClaims,
 ) -> bool {
     let now = pass.engine.clock.now();
     let fresh = ended.fresh(pass, now);

@@ -302,13 +302,6 @@ fn by_principal<K: AccessKind>(
     in_turns(principals, rank)
 }
 
-/// How many claims wait on principals that a pass with these names did not know.
-pub(crate) fn newcomers<K: AccessKind>(engine: &Engine<K>, group: &Group, names: &BTreeSet<String>) -> usize {
-    let waits = |entry: &Arc<Entry<K::Object>>| !entry.deleting && !entry.is_served();
-    let is_new = |entry: &Arc<Entry<K::Object>>| !names.contains(&locate::<K>(entry, &engine.accounts).principal);
-    engine.store.group(group).iter().filter(|entry| waits(entry) && is_new(entry)).count()
-}
-
 /// Of an exclusive kind, two names that differ only in case might be one principal, pulled to and fro: whoever owns
 /// something there goes on, else the oldest, and the claims on the other names wait. Who owns nothing and cannot see the target
 /// counts for nothing.

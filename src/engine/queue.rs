@@ -71,14 +71,14 @@ async fn one_pass<K: AccessKind>(engine: Arc<Engine<K>>, start: Start) -> Option
     let Start { group, due, hurry } = start;
     let (limit, started) = (engine.settings.pass_timeout, Instant::now());
     let pass = engine.metrics.pass(&due.urgency.to_string());
-    let Ok((next, result)) = timeout(limit, course::run(&engine, &group, hurry)).await else {
+    let Ok(ended) = timeout(limit, course::run(&engine, &group, hurry)).await else {
         warn!(%group, ?limit, "a pass took too long and was given up");
         pass.end(PassResult::Error, limit);
         return Some(Instant::now() + engine.settings.retry_after_refusal);
     };
-    pass.end(result, started.elapsed());
-    engine.rest(&group, due, started, next);
-    next
+    pass.end(ended.result, started.elapsed());
+    engine.rest(&group, due, started, &ended);
+    ended.next
 }
 
 fn finish<K: AccessKind>(
