@@ -36,15 +36,15 @@ pub(crate) struct Ended {
     /// When to look at the group again; `None` when nobody belongs to it any more.
     pub(crate) next: Option<Instant>,
     pub(crate) result: PassResult,
-    /// How long it took until it knew claims and list.
-    pub(crate) knew_after: Duration,
+    /// How long it read claims and lists.
+    pub(crate) read_for: Duration,
 }
 
 /// Runs one pass. While it only looks, `hurry` ends it: whoever needs it sooner begins anew, and waits for no list that nobody was
 /// in a hurry for.
 pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry: signal::Receiver<()>) -> Ended {
     let began = Instant::now();
-    let ended = |next, result| Ended { next, result, knew_after: began.elapsed() };
+    let ended = |next, result| Ended { next, result, read_for: began.elapsed() };
     read_undecodable(engine, group).await;
     if matches!(group, Group::Target(_)) && engine.store.has_unread() {
         // One of them may own what looks free to be taken away.
@@ -81,10 +81,10 @@ pub(crate) async fn run<K: AccessKind>(engine: &Engine<K>, group: &Group, hurry:
     let has_looked = !all_rest && pass.target_key.is_some();
     let result = if has_looked && !pass.observation.is_known() { PassResult::Error } else { PassResult::RequeueAfter };
     refuse_alike(remaining.make_contiguous(), &pass.observation, clock);
-    let mut ended = ended(None, result);
+    pass.read_for = began.elapsed();
     let is_cut = serve(&mut pass, remaining, &accounts, started.elapsed()).await;
-    ended.next = Some(if is_cut { Instant::now() } else { pass.look.when(Instant::now()) });
-    ended
+    let next = if is_cut { Instant::now() } else { pass.look.when(Instant::now()) };
+    Ended { next: Some(next), result, read_for: pass.read_for }
 }
 
 /// Nobody belongs to a group any more. Returns when to try again what could not be forgotten.
@@ -312,11 +312,13 @@ async fn conclude<K: AccessKind>(
         let may_hurry = purpose.as_ref().is_some_and(|purpose| purpose.urgency > Urgency::Revocation);
         let mut hurry = pass.hurry.clone();
         hurry.mark_unchanged();
+        let began = Instant::now();
         tokio::select! {
             biased;
             Ok(()) = hurry.changed(), if may_hurry => return false,
             () = pass.look_at_target(accounts, named, purpose, &[]) => {}
         }
+        pass.read_for += began.elapsed();
         if !tell(pass, &mut written, &hurry).await {
             return false;
         }

@@ -116,8 +116,6 @@ const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(1);
 
 /// The longest rest of a target after a pass: whoever edits an object meanwhile waits for its end.
 const LONGEST_REST: Duration = Duration::from_secs(30);
-/// One before its writes, and one after.
-const LISTS_OF_A_PASS: u32 = 2;
 
 /// How the engine paces itself. Every interval is an operator flag, or follows from one.
 #[derive(Debug, Clone)]
@@ -220,13 +218,12 @@ impl<K: AccessKind> Engine<K> {
         due
     }
 
-    /// A pass that was `due` has ended. One that goes on at once was cut short; after any other one the target rests for as long as
-    /// a pass takes that has hardly anything to write, or this one took, but not for long: so that a stream of events costs it no
-    /// more than half of the time.
+    /// A pass that was `due` has ended. One that goes on at once was cut short; after any other one the target rests, but not for
+    /// long, so that a stream of events has it read for no more than half of the time.
     fn rest(&self, group: &Group, due: Due, started: Instant, ended: &course::Ended) {
         let now = Instant::now();
         let Some(next) = ended.next else { return };
-        let time = (LISTS_OF_A_PASS * ended.knew_after).min(now - started).min(LONGEST_REST);
+        let time = (2 * ended.read_for).saturating_sub(now - started).min(LONGEST_REST);
         let rest = (next > now).then(|| Rest { until: now + time, next, due });
         self.memory_of(group).lock().unwrap_or_else(PoisonError::into_inner).rest = rest;
     }

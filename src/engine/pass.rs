@@ -62,6 +62,8 @@ pub(crate) struct Pass<'a, K: AccessKind> {
     /// Such passes before this one.
     pub(super) failed_before: u32,
     pub(crate) look: NextLook,
+    /// How long it has read claims and lists.
+    pub(super) read_for: Duration,
     /// Tells when something has become more urgent than what the pass is about.
     pub(crate) hurry: signal::Receiver<()>,
 }
@@ -94,6 +96,7 @@ impl<'a, K: AccessKind> Pass<'a, K> {
             failed_looks: 0,
             failed_before: 0,
             look: NextLook::at_latest(Instant::now(), engine.drift_interval(accounts)),
+            read_for: Duration::ZERO,
             hurry,
         };
         let failed_before = {
