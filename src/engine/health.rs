@@ -17,6 +17,7 @@ use super::account_objects::accounts_like;
 use super::accounts::{Accounts, Standing};
 use super::entry::ObjectKey;
 use super::reaction::Trouble;
+use super::shared::{has_say, says_the_same};
 use super::status::{fit, progress};
 use super::tally::Counts;
 use super::tasks::AccountUse;
@@ -183,11 +184,6 @@ impl<'a> Keeper<'a> {
     }
 
     async fn tell(&mut self, key: &ObjectKey, standing: &Standing, counts: Option<&BTreeMap<String, u32>>) {
-        // Who serves some namespaces does not tell of an account that others may use, but for its first word.
-        let is_others = !self.accounts.sees_all_of(key) && counts.is_none();
-        if is_others && standing.status.observed_generation == Some(standing.generation) {
-            return;
-        }
         let Some(Look { reached, .. }) = self.reached.get(key) else { return };
         let verdict = self.health.verdict(key, reached);
         let before = self.written.get(key).unwrap_or(&standing.status);
@@ -212,8 +208,11 @@ impl<'a> Keeper<'a> {
             revocations: standing.status.revocations.clone(),
             held: standing.status.held.clone(),
         };
-        let is_written = self.written.get(key).is_none_or(|written| says_the_same(written, &status));
-        if says_the_same(&standing.status, &status) && is_written {
+        let written = self.written.get(key);
+        if !self.accounts.sees_all_of(key) && !has_say(&standing.status, written, &status) {
+            return;
+        }
+        if says_the_same(&standing.status, &status) && written.is_none_or(|written| says_the_same(written, &status)) {
             return;
         }
         let patch = Patch::Merge(json!({"status": {
@@ -235,13 +234,6 @@ impl<'a> Keeper<'a> {
             Err(_) => warn!(account = %key, "how the account stands could not be written in time; it is tried again"),
         }
     }
-}
-
-/// In what is kept here.
-fn says_the_same(one: &CloudAccountStatus, other: &CloudAccountStatus) -> bool {
-    let own =
-        |status: &CloudAccountStatus| CloudAccountStatus { revocations: Vec::new(), held: None, ..status.clone() };
-    own(one) == own(other)
 }
 
 /// The conditions that say so, after these.

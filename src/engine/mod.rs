@@ -6,7 +6,7 @@
 //! | `watch`, `renewal` | brings objects and accounts into the store; a watch that begins anew |
 //! | `entry`, `recorded`, `store`, `group` | the objects, as newest known, what one says that cannot be decoded, and which target each belongs to |
 //! | `accounts`, `account_objects`, `guard`, `secrets` | accounts and connections; their objects, and what keeps them; the Secrets that these and claims name |
-//! | `health` | how accounts stand, told in their statuses |
+//! | `health`, `shared` | how accounts stand, told in their statuses; by whom, where operators share one |
 //! | `policy`, `tenants` | what a ClusterCloudAccount lets whom ask for; the labels of namespaces, which decide that too |
 //! | `tally` | how objects use accounts |
 //! | `tasks` | what runs: the watches and passes of each kind, and what keeps accounts |
@@ -58,6 +58,7 @@ mod recorded;
 mod renewal;
 mod report;
 mod secrets;
+mod shared;
 mod standing;
 mod status;
 mod steps;
