@@ -26,6 +26,9 @@ use crate::plan::{Access, ClaimState, Standing};
 /// Reads of claims in flight at once in one pass.
 const CONCURRENT_READS: usize = 32;
 
+/// For so long what was stored when a claim was fenced is gone by, unless its event says otherwise.
+const FENCED_FOR: Duration = Duration::from_secs(30);
+
 /// For so long what was refused is left to passes that have nothing else to write.
 const LONGEST_GIVING_WAY: Duration = Duration::from_secs(30);
 
@@ -160,8 +163,8 @@ impl<K: AccessKind> Pass<'_, K> {
         (!revoked.is_empty()).then(|| (namespace.clone(), revoked))
     }
 
-    /// Reads the claims for which something is to be added or set that no step of this pass has fenced: what we know of them may
-    /// be older than their deletion. What was fenced a while ago must still stand as it did. Returns for which principals something
+    /// Reads the claims for which something is to be added or set that no step has fenced just now: what we know of them may be
+    /// older than their deletion. What was fenced a while ago must still stand as it did. Returns for which principals something
     /// is to be written at all.
     async fn fence(&self, principals: &mut [Principal<K>], open: &[usize]) -> Vec<usize> {
         let engine = self.engine;
@@ -178,12 +181,13 @@ impl<K: AccessKind> Pass<'_, K> {
                 if !asks || member.stale {
                     continue;
                 }
-                let now = engine.store.get(&member.entry.key);
-                if member.fenced && !now.is_some_and(|now| now.uid == member.entry.uid && now.stands_as(&member.entry))
-                {
-                    edited.push((at, index));
-                } else if !member.fenced {
+                if member.fenced.is_none_or(|at| at.elapsed() >= FENCED_FOR) {
                     unfenced.push((at, index, member.entry.key.clone()));
+                    continue;
+                }
+                let now = engine.store.get(&member.entry.key);
+                if !now.is_some_and(|now| now.uid == member.entry.uid && now.stands_as(&member.entry)) {
+                    edited.push((at, index));
                 }
             }
         }
@@ -201,8 +205,8 @@ impl<K: AccessKind> Pass<'_, K> {
             match read {
                 Ok(entry) => {
                     let now = engine.store.answer(entry);
-                    member.fenced = now.clone().is_some_and(|now| member.refresh(now));
-                    member.stale = !member.fenced;
+                    member.stale = !now.clone().is_some_and(|now| member.refresh(now));
+                    member.fenced = (!member.stale).then(Instant::now);
                     if let Some(now) = now.filter(|_| member.stale) {
                         engine.schedule_all(engine.store.group_of(&now.key));
                     }

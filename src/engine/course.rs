@@ -107,12 +107,15 @@ async fn serve<K: AccessKind>(
     listed_in: Duration,
 ) -> bool {
     let now = pass.engine.clock.now();
-    let Unserved { principals, mut tried } = std::mem::take(&mut pass.memory().unserved);
+    let Unserved { principals, mut tried, fenced } = std::mem::take(&mut pass.memory().unserved);
     // The first place of each.
     let places: BTreeMap<_, _> = principals.iter().enumerate().rev().map(|(at, name)| (name, at)).collect();
     for principal in &mut remaining {
         let is_untried = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
         principal.goes_first = is_untried;
+        for member in &mut principal.members {
+            member.fenced = fenced.get(&member.entry.uid).copied();
+        }
     }
     let place = |principal: &Principal<K>| places.get(&principal.name).copied().unwrap_or(usize::MAX);
     remaining.make_contiguous().sort_by_cached_key(|principal| (!principal.goes_first, place(principal)));
@@ -128,7 +131,8 @@ async fn serve<K: AccessKind>(
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
         let written = served.iter().filter(|principal| principal.written.purpose().is_some());
         let principals = written.chain(&remaining).map(|principal| principal.name.clone()).collect();
-        pass.memory().unserved = Unserved { principals, tried };
+        let fenced = remaining.iter().flat_map(Principal::fenced).collect();
+        pass.memory().unserved = Unserved { principals, tried, fenced };
     }
     served.extend(remaining);
     let is_concluded = conclude(pass, served, accounts, is_followed).await;
@@ -344,7 +348,7 @@ async fn tell<K: AccessKind>(pass: &Pass<'_, K>, written: &mut [Principal<K>], h
         if rounds.len() > 0 && hurry.has_changed().unwrap_or_default() {
             let (left, now) = (rounds.flatten(), pass.engine.clock.now());
             let mut memory = pass.memory();
-            let Unserved { principals, tried } = &mut memory.unserved;
+            let Unserved { principals, tried, .. } = &mut memory.unserved;
             let mut names = Vec::new();
             for principal in left {
                 tried.extend(principal.given_up(now).map(|member| member.entry.uid.clone()));

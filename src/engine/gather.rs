@@ -35,8 +35,8 @@ pub(crate) struct Member<K: AccessKind> {
     pub(crate) stale: bool,
     /// The API server refuses patches of it: this pass sends no more, and goes on with what is stored.
     pub(crate) refused: bool,
-    /// A step of this pass was carried out on it, or it was read: what we know of it is what is stored.
-    pub(crate) fenced: bool,
+    /// When a step was carried out on it, or it was read: what we know of it was what was stored then.
+    pub(crate) fenced: Option<Instant>,
     /// What it supplies beside the access, if it names a Secret and that could be read.
     pub(crate) supply: Option<Supply>,
 }
@@ -63,7 +63,7 @@ impl<K: AccessKind> Member<K> {
         let located = locate::<K>(&entry, accounts);
         // Of an object that could not be read, nothing is known that could be written.
         let stale = entry.is_to_be_read();
-        Self { entry, located, stale, refused: false, fenced: false, supply: None }
+        Self { entry, located, stale, refused: false, fenced: None, supply: None }
     }
 
     /// The account that it reaches the target through.
@@ -266,6 +266,12 @@ impl<K: AccessKind> Principal<K> {
     /// The claims from which it is to be taken away.
     pub(crate) fn given_up(&self, now: Timestamp) -> impl Iterator<Item = &Member<K>> {
         self.members.iter().filter(move |member| member.entry.deleting || member.has_ended(now) && member.gives_up(now))
+    }
+
+    /// When its claims were fenced that have not changed since; by uid.
+    pub(crate) fn fenced(&self) -> impl Iterator<Item = (String, Instant)> {
+        let members = self.members.iter().filter(|member| !member.stale);
+        members.filter_map(|member| Some((member.entry.uid.clone(), member.fenced?)))
     }
 }
 

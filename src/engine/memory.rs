@@ -71,6 +71,8 @@ pub(crate) struct Unserved {
     pub(crate) principals: Vec<String>,
     /// The claims from which access was taken away, or could not be, since the last pass that was not cut short; by uid.
     pub(crate) tried: BTreeSet<String>,
+    /// When the claims were fenced that were to be granted next; by uid.
+    pub(crate) fenced: BTreeMap<String, Instant>,
 }
 
 /// Whoever asks for looks has what failed for a principal tried again only so often.

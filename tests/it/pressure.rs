@@ -205,6 +205,23 @@ fn a_pass_that_was_cut_short_is_followed_by_one_that_goes_on_there() {
     });
 }
 
+/// Fails when what a pass has recorded for those whom it does not get to is of no use to the next, or is believed for ever.
+#[test]
+fn a_pass_that_goes_on_reads_nobody_again_whom_the_last_one_has_just_recorded() {
+    for (seconds, reads) in [(1, 0..=0), (3, 300..=600)] {
+        in_virtual_time(async {
+            let mut stage = Stage::begin().await;
+            let delay = format!(r#""action": {{"delay_ms": {seconds}000}}"#);
+            let fault = format!(r#"cloud fault {{"operation": "AuthorizeQueueUser", "times": null, {delay}}}"#);
+            stage.play(&format!("{fault}\n{}wait 4m", grants("etl", 0..600))).await;
+            assert_eq!(stage.ready().await, 600);
+            let requests = stage.0.world.store().unwrap().requests("operator");
+            let read = requests.iter().filter(|it| it.starts_with("get") && it.contains("/queuegrants/")).count();
+            assert!(reads.contains(&read), "{read} of those whose writes take {seconds} s");
+        });
+    }
+}
+
 #[test]
 fn grants_do_not_starve_behind_revocations_that_fail_slowly() {
     in_virtual_time(async {
