@@ -196,17 +196,17 @@ impl<K: AccessKind> Pass<'_, K> {
             principals[at].members[index].stale = true;
         }
         let reads = stream::iter(unfenced)
-            .map(|(at, index, key)| async move { (at, index, engine.objects.get(&key).await) })
+            .map(|(at, index, key)| async move { (at, index, Instant::now(), engine.objects.get(&key).await) })
             .buffer_unordered(CONCURRENT_READS)
             .collect::<Vec<_>>()
             .await;
-        for (at, index, read) in reads {
+        for (at, index, asked_at, read) in reads {
             let member = &mut principals[at].members[index];
             match read {
                 Ok(entry) => {
                     let now = engine.store.answer(entry);
                     member.stale = !now.clone().is_some_and(|now| member.refresh(now));
-                    member.fenced = (!member.stale).then(Instant::now);
+                    member.fenced = (!member.stale).then_some(asked_at);
                     if let Some(now) = now.filter(|_| member.stale) {
                         engine.schedule_all(engine.store.group_of(&now.key));
                     }

@@ -115,7 +115,7 @@ pub(crate) struct Keeper<'a> {
     unmanaged: &'a Unmanaged,
     kinds: &'a [AccountUse],
     reached: HashMap<ObjectKey, Look>,
-    /// What was last written: what the watch shows may be older.
+    /// What was last written, or found written: what the watch shows may be older.
     written: HashMap<ObjectKey, CloudAccountStatus>,
 }
 
@@ -209,10 +209,11 @@ impl<'a> Keeper<'a> {
             held: standing.status.held.clone(),
         };
         let written = self.written.get(key);
-        if !self.accounts.sees_all_of(key) && !has_say(&standing.status, written, &status) {
+        if says_the_same(&standing.status, &status) && written.is_none_or(|written| says_the_same(written, &status)) {
+            self.written.entry(key.clone()).or_insert(status);
             return;
         }
-        if says_the_same(&standing.status, &status) && written.is_none_or(|written| says_the_same(written, &status)) {
+        if !self.accounts.sees_all_of(key) && !has_say(&standing.status, written, &status) {
             return;
         }
         let patch = Patch::Merge(json!({"status": {
