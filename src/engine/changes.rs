@@ -181,7 +181,7 @@ impl<K: AccessKind> Pass<'_, K> {
                 if !asks || member.stale {
                     continue;
                 }
-                if member.fenced.is_none_or(|at| at.elapsed() >= FENCED_FOR) {
+                if member.fenced_at.is_none_or(|at| at.elapsed() >= FENCED_FOR) {
                     unfenced.push((at, index, member.entry.key.clone()));
                     continue;
                 }
@@ -206,7 +206,7 @@ impl<K: AccessKind> Pass<'_, K> {
                 Ok(entry) => {
                     let now = engine.store.answer(entry);
                     member.stale = !now.clone().is_some_and(|now| member.refresh(now));
-                    member.fenced = (!member.stale).then_some(asked_at);
+                    member.fenced_at = (!member.stale).then_some(asked_at);
                     if let Some(now) = now.filter(|_| member.stale) {
                         engine.schedule_all(engine.store.group_of(&now.key));
                     }

@@ -114,7 +114,7 @@ async fn serve<K: AccessKind>(
         let is_untried = principal.given_up(now).any(|member| !tried.contains(&member.entry.uid));
         principal.goes_first = is_untried;
         for member in &mut principal.members {
-            member.fenced = fenced.get(&member.entry.uid).copied();
+            member.fenced_at = fenced.get(&member.entry.uid).copied();
         }
     }
     let place = |principal: &Principal<K>| places.get(&principal.name).copied().unwrap_or(usize::MAX);
@@ -131,7 +131,7 @@ async fn serve<K: AccessKind>(
         tried.extend(given_up.map(|member| member.entry.uid.clone()));
         let written = served.iter().filter(|principal| principal.written.purpose().is_some());
         let principals = written.chain(&remaining).map(|principal| principal.name.clone()).collect();
-        let fenced = remaining.iter().flat_map(Principal::fenced).collect();
+        let fenced = remaining.iter().flat_map(Principal::fences).collect();
         pass.memory().unserved = Unserved { principals, tried, fenced };
     }
     served.extend(remaining);

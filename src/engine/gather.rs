@@ -36,7 +36,7 @@ pub(crate) struct Member<K: AccessKind> {
     /// The API server refuses patches of it: this pass sends no more, and goes on with what is stored.
     pub(crate) refused: bool,
     /// When a step was carried out on it, or it was read: what we know of it was what was stored then.
-    pub(crate) fenced: Option<Instant>,
+    pub(crate) fenced_at: Option<Instant>,
     /// What it supplies beside the access, if it names a Secret and that could be read.
     pub(crate) supply: Option<Supply>,
 }
@@ -63,7 +63,7 @@ impl<K: AccessKind> Member<K> {
         let located = locate::<K>(&entry, accounts);
         // Of an object that could not be read, nothing is known that could be written.
         let stale = entry.is_to_be_read();
-        Self { entry, located, stale, refused: false, fenced: None, supply: None }
+        Self { entry, located, stale, refused: false, fenced_at: None, supply: None }
     }
 
     /// The account that it reaches the target through.
@@ -269,9 +269,9 @@ impl<K: AccessKind> Principal<K> {
     }
 
     /// When its claims were fenced that have not changed since; by uid.
-    pub(crate) fn fenced(&self) -> impl Iterator<Item = (String, Instant)> {
+    pub(crate) fn fences(&self) -> impl Iterator<Item = (String, Instant)> {
         let members = self.members.iter().filter(|member| !member.stale);
-        members.filter_map(|member| Some((member.entry.uid.clone(), member.fenced?)))
+        members.filter_map(|member| Some((member.entry.uid.clone(), member.fenced_at?)))
     }
 }
 

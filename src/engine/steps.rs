@@ -249,7 +249,7 @@ impl<K: AccessKind> Pass<'_, K> {
                     if let Some((rest, gone)) = &patch.event {
                         engine.events.tell(&patch.entry, rest, *gone);
                     }
-                    member.fenced = Some(Instant::now());
+                    member.fenced_at = Some(Instant::now());
                     match now {
                         Some(entry) => {
                             // Another pass waits for its time from now on.
