@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use cloud_access_operator::api::{ACCOUNT_FINALIZER, FINALIZER};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
@@ -12,29 +11,44 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::kinds::{KINDS, Kind, PASSWORD, PASSWORD_SECRET};
+use crate::kinds::{Kind, PASSWORD, PASSWORD_SECRET};
 use crate::simulator::Simulator;
 use crate::workload::Item;
 
 /// Kubernetes calls at once, as many as the operator makes in one pass.
 pub const AT_ONCE: usize = 32;
 
-/// The API server, as two users of it.
+/// The keys of all our objects in etcd, from `/registry/cloudaccess.dev/` until before `/registry/cloudaccess.dev0`, as its JSON
+/// API writes them.
+const FIRST_KEY: &str = "L3JlZ2lzdHJ5L2Nsb3VkYWNjZXNzLmRldi8=";
+const KEYS_END: &str = "L3JlZ2lzdHJ5L2Nsb3VkYWNjZXNzLmRldjA=";
+
+/// The API server, as two users of it; and what it keeps everything in.
 #[derive(Clone)]
 pub struct Cluster {
     admin: Client,
     operator: Client,
+    store: Store,
     /// What the operator proves with who it is.
     pub kubeconfig: PathBuf,
 }
 
+/// An etcd.
+#[derive(Clone)]
+struct Store {
+    http: reqwest::Client,
+    url: String,
+}
+
 impl Cluster {
-    /// Reads `admin.kubeconfig` and `operator.kubeconfig`.
-    pub async fn connect(environment: &Path) -> Result<Self> {
+    /// Reads `admin.kubeconfig` and `operator.kubeconfig`; the API server's etcd is at `etcd`.
+    pub async fn connect(environment: &Path, etcd: &str) -> Result<Self> {
         let kubeconfig = environment.join("operator.kubeconfig");
         Ok(Self {
             admin: client(&environment.join("admin.kubeconfig")).await?,
             operator: client(&kubeconfig).await?,
+            // What encrypts is installed by then, as this client asks for.
+            store: Store { http: reqwest::Client::builder().no_proxy().build()?, url: etcd.to_owned() },
             kubeconfig,
         })
     }
@@ -179,22 +193,13 @@ impl Space {
         Ok(events.create(&PostParams::default(), &event).await.map(drop)?)
     }
 
-    /// Everything that was created goes, whatever the operator has to say: the next measurement finds an empty store.
+    /// Every object goes: the next measurement finds an empty store. The API server would take longer for it than for most
+    /// of what is measured, so they are taken from under it.
     pub async fn clear(&self) -> Result<()> {
-        let nothing = json!({"metadata": {"finalizers": []}});
-        let kinds = KINDS.iter().map(|kind| (kind.name, kind.plural, FINALIZER));
-        for (kind, plural, finalizer) in kinds.chain([("CloudAccount", "cloudaccounts", ACCOUNT_FINALIZER)]) {
-            let api = self.api(kind, plural, &self.cluster.admin);
-            let kept = api.list_metadata(&kube::api::ListParams::default()).await?.items.into_iter();
-            let kept = kept.filter(|object| object.metadata.finalizers.iter().flatten().any(|name| name == finalizer));
-            let names: Vec<String> = kept.filter_map(|object| object.metadata.name).collect();
-            let (api, nothing) = (&api, &nothing);
-            at_once(&names, |name| async move {
-                Ok(api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(nothing)).await.map(drop)?)
-            })
-            .await?;
-            api.delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await?;
-        }
+        let Store { http, url } = &self.cluster.store;
+        let range = json!({"key": FIRST_KEY, "range_end": KEYS_END});
+        let answer = http.post(format!("{url}/v3/kv/deleterange")).body(range.to_string()).send().await?;
+        answer.error_for_status()?;
         Ok(())
     }
 }
