@@ -27,11 +27,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Connects to the control plane whose kubeconfigs are in `environment` and whose etcd is at `etcd`, and starts the clouds;
-    /// `programs` is where the operator and the simulator were built.
-    pub async fn start(environment: &Path, etcd: &str, programs: &Path) -> Result<Self> {
+    /// Connects to the control plane whose kubeconfigs are in `environment`, and starts the clouds; `programs` is where the
+    /// operator and the simulator were built.
+    pub async fn start(environment: &Path, programs: &Path) -> Result<Self> {
         // The clients for the clouds install it themselves, the one for the admin API does not.
-        let cluster = Cluster::connect(environment, etcd).await?;
+        let cluster = Cluster::connect(environment).await?;
         Ok(Self {
             cluster,
             simulator: Simulator::start(&programs.join("simulator"), environment).await?,

@@ -1,8 +1,10 @@
 //! The API server: a namespace for each measurement, its accounts, and the same writes that the operator does.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -11,44 +13,42 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::kinds::{Kind, PASSWORD, PASSWORD_SECRET};
+use crate::kinds::{KINDS, Kind, PASSWORD, PASSWORD_SECRET};
 use crate::simulator::Simulator;
 use crate::workload::Item;
 
 /// Kubernetes calls at once, as many as the operator makes in one pass.
 pub const AT_ONCE: usize = 32;
 
-/// The keys of all our objects in etcd, from `/registry/cloudaccess.dev/` until before `/registry/cloudaccess.dev0`, as its JSON
-/// API writes them.
-const FIRST_KEY: &str = "L3JlZ2lzdHJ5L2Nsb3VkYWNjZXNzLmRldi8=";
-const KEYS_END: &str = "L3JlZ2lzdHJ5L2Nsb3VkYWNjZXNzLmRldjA=";
-
 /// The API server, as two users of it; and what it keeps everything in.
 #[derive(Clone)]
 pub struct Cluster {
     admin: Client,
     operator: Client,
-    store: Store,
+    etcd: Etcd,
     /// What the operator proves with who it is.
     pub kubeconfig: PathBuf,
 }
 
-/// An etcd.
+/// The API server's etcd.
 #[derive(Clone)]
-struct Store {
+struct Etcd {
     http: reqwest::Client,
     url: String,
 }
 
 impl Cluster {
-    /// Reads `admin.kubeconfig` and `operator.kubeconfig`; the API server's etcd is at `etcd`.
-    pub async fn connect(environment: &Path, etcd: &str) -> Result<Self> {
+    /// Reads `admin.kubeconfig` and `operator.kubeconfig`, and from `etcd.url` where etcd is.
+    pub async fn connect(environment: &Path) -> Result<Self> {
         let kubeconfig = environment.join("operator.kubeconfig");
         Ok(Self {
             admin: client(&environment.join("admin.kubeconfig")).await?,
             operator: client(&kubeconfig).await?,
             // What encrypts is installed by then, as this client asks for.
-            store: Store { http: reqwest::Client::builder().no_proxy().build()?, url: etcd.to_owned() },
+            etcd: Etcd {
+                http: reqwest::Client::builder().no_proxy().build()?,
+                url: fs::read_to_string(environment.join("etcd.url"))?,
+            },
             kubeconfig,
         })
     }
@@ -193,13 +193,17 @@ impl Space {
         Ok(events.create(&PostParams::default(), &event).await.map(drop)?)
     }
 
-    /// Every object goes: the next measurement finds an empty store. The API server would take longer for it than for most
-    /// of what is measured, so they are taken from under it.
+    /// Every object of the namespace goes: the next measurement finds an empty store. The API server would take longer for it
+    /// than for most of what is measured, so they are taken from under it.
     pub async fn clear(&self) -> Result<()> {
-        let Store { http, url } = &self.cluster.store;
-        let range = json!({"key": FIRST_KEY, "range_end": KEYS_END});
-        let answer = http.post(format!("{url}/v3/kv/deleterange")).body(range.to_string()).send().await?;
-        answer.error_for_status()?;
+        let Etcd { http, url } = &self.cluster.etcd;
+        for plural in KINDS.iter().map(|kind| kind.plural).chain(["cloudaccounts"]) {
+            let folder = format!("/registry/cloudaccess.dev/{plural}/{}", self.namespace);
+            // All keys that begin with the folder and a slash, after which comes the nought.
+            let (key, end) = (ByteString(format!("{folder}/").into()), ByteString(format!("{folder}0").into()));
+            let range = json!({"key": key, "range_end": end}).to_string();
+            http.post(format!("{url}/v3/kv/deleterange")).body(range).send().await?.error_for_status()?;
+        }
         Ok(())
     }
 }

@@ -16,9 +16,6 @@ struct Options {
     /// Where the kubeconfigs of a control plane are; logs go there.
     #[arg(long)]
     environment: PathBuf,
-    /// The address of the etcd of this control plane.
-    #[arg(long)]
-    etcd: String,
     /// Where operator and simulator were built.
     #[arg(long)]
     programs: PathBuf,
@@ -58,7 +55,7 @@ async fn main() -> bench::Result<()> {
     let circumstances = Circumstances::now(&options.commit)?;
     let kept = options.docs.join("benchmarks.json");
     let mut results = Results::read(&kept)?;
-    let bench = Bench::start(&options.environment, &options.etcd, &options.programs).await?;
+    let bench = Bench::start(&options.environment, &options.programs).await?;
     println!("| case | measure | figure | bound | |\n| --- | --- | --- | --- | --- |");
     for scenario in SCENARIOS {
         if !options.only.is_empty() && !options.only.iter().any(|name| name == scenario.name) {

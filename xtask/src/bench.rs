@@ -28,7 +28,7 @@ pub(crate) fn bench(places: &Places, arguments: &[String]) -> Result<()> {
     let programs = places.target.join("release");
     let mut bench = Command::new(programs.join("bench"));
     bench.arg("--environment").arg(&workbench.directory).arg("--programs").arg(&programs);
-    bench.arg("--etcd").arg(control_plane.store()).arg("--docs").arg(places.workspace.join("docs"));
+    bench.arg("--docs").arg(places.workspace.join("docs"));
     bench.args(["--commit", &commit(places)?]).args(arguments).env("NO_PROXY", places::no_proxy());
     // A daemon, so that with it goes what it has started, however this ends.
     if let Err(failure) = Daemon::start(&workbench.guard, "bench", bench, &workbench.directory)?.follow() {

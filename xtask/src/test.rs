@@ -11,7 +11,8 @@ use crate::progress::{Stopwatch, human, say};
 use crate::tools;
 
 /// Where tests find kubeconfigs, `admin.kubeconfig`, `operator.kubeconfig`, `tenant.kubeconfig`, `viewer.kubeconfig`; and
-/// `audit.log`, which has every request to the API server. In `empty/` are those of another one, on which nothing is installed.
+/// `audit.log`, which has every request to the API server, and `etcd.url`. In `empty/` are those of another one, on which
+/// nothing is installed.
 const TEST_ENVIRONMENT: &str = "CLOUD_ACCESS_TEST_ENV";
 
 /// Where tests find the programs that they run beside the operator.

@@ -42,7 +42,6 @@ pub(crate) struct ControlPlane {
     controllers: Option<Daemon>,
     apiserver: Daemon,
     etcd: Daemon,
-    store: String,
     server: Server,
     kubectl_program: PathBuf,
 }
@@ -52,8 +51,8 @@ impl ControlPlane {
     pub(crate) fn start(binaries: &Binaries, guard: &Guard, directory: &Path, options: Options) -> Result<Self> {
         let watch = Stopwatch::start();
         let [client, peer, secure] = free_ports()?;
-        let store = format!("http://127.0.0.1:{client}");
-        let etcd = Daemon::start(guard, "etcd", etcd(binaries, directory, &store, peer), directory)?;
+        let etcd = Daemon::start(guard, "etcd", etcd(binaries, directory, client, peer), directory)?;
+        write_private(&directory.join("etcd.url"), &format!("http://127.0.0.1:{client}"))?;
         let server = Server {
             url: format!("https://127.0.0.1:{secure}"),
             certificates: directory.join("certificates").join("apiserver.crt"),
@@ -62,10 +61,10 @@ impl ControlPlane {
         let tokens = Tokens::new()?;
         tokens.write(&directory.join("tokens.csv"))?;
         tokens.write_kubeconfigs(&server)?;
-        let apiserver = kube_apiserver(binaries, directory, &store, secure, options)?;
+        let apiserver = kube_apiserver(binaries, directory, client, secure, options)?;
         let apiserver = Daemon::start(guard, "kube-apiserver", apiserver, directory)?;
         let kubectl_program = binaries.kubectl.clone();
-        let mut started = Self { controllers: None, apiserver, etcd, store, server, kubectl_program };
+        let mut started = Self { controllers: None, apiserver, etcd, server, kubectl_program };
         started.wait_until_ready()?;
         say(format!("    kube-apiserver ready after {}", human(watch.elapsed())));
         Ok(started)
@@ -85,11 +84,6 @@ impl ControlPlane {
     /// The API server's address.
     pub(crate) fn url(&self) -> &str {
         &self.server.url
-    }
-
-    /// The address of the etcd that the API server keeps everything in.
-    pub(crate) fn store(&self) -> &str {
-        &self.store
     }
 
     /// The certificates by which clients know the API server.
@@ -157,11 +151,12 @@ impl ControlPlane {
     }
 }
 
-fn etcd(binaries: &Binaries, directory: &Path, client: &str, peer: u16) -> Command {
+fn etcd(binaries: &Binaries, directory: &Path, client: u16, peer: u16) -> Command {
+    let client = format!("http://127.0.0.1:{client}");
     let peer = format!("http://127.0.0.1:{peer}");
     let mut etcd = Command::new(&binaries.etcd);
     etcd.arg("--data-dir").arg(directory.join("etcd"));
-    etcd.args(["--listen-client-urls", client, "--advertise-client-urls", client]);
+    etcd.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
     etcd.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
     etcd.args(["--initial-cluster", &format!("default={peer}")]);
     // The data is thrown away at the next start: no need to wait for the disk.
@@ -169,13 +164,7 @@ fn etcd(binaries: &Binaries, directory: &Path, client: &str, peer: u16) -> Comma
     etcd
 }
 
-fn kube_apiserver(
-    binaries: &Binaries,
-    directory: &Path,
-    store: &str,
-    secure: u16,
-    options: Options,
-) -> Result<Command> {
+fn kube_apiserver(binaries: &Binaries, directory: &Path, etcd: u16, secure: u16, options: Options) -> Result<Command> {
     let certificates = directory.join("certificates");
     make_directory(&certificates)?;
     // The API server makes this key for its own certificate, before it reads the key for signing tokens of service
@@ -183,7 +172,7 @@ fn kube_apiserver(
     let key = certificates.join("apiserver.key");
     let mut apiserver = Command::new(&binaries.kube_apiserver);
     apiserver.args([
-        &format!("--etcd-servers={store}"),
+        &format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         &format!("--secure-port={secure}"),
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
