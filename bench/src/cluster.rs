@@ -1,10 +1,8 @@
 //! The API server: a namespace for each measurement, its accounts, and the same writes that the operator does.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -13,6 +11,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::etcd::Etcd;
 use crate::kinds::{KINDS, Kind, PASSWORD, PASSWORD_SECRET};
 use crate::simulator::Simulator;
 use crate::workload::Item;
@@ -30,25 +29,14 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
 }
 
-/// The API server's etcd.
-#[derive(Clone)]
-struct Etcd {
-    http: reqwest::Client,
-    url: String,
-}
-
 impl Cluster {
-    /// Reads `admin.kubeconfig` and `operator.kubeconfig`, and from `etcd.url` where etcd is.
+    /// Reads `admin.kubeconfig` and `operator.kubeconfig`, and where etcd is.
     pub async fn connect(environment: &Path) -> Result<Self> {
         let kubeconfig = environment.join("operator.kubeconfig");
         Ok(Self {
             admin: client(&environment.join("admin.kubeconfig")).await?,
             operator: client(&kubeconfig).await?,
-            // What encrypts is installed by then, as this client asks for.
-            etcd: Etcd {
-                http: reqwest::Client::builder().no_proxy().build()?,
-                url: fs::read_to_string(environment.join("etcd.url"))?,
-            },
+            etcd: Etcd::connect(environment)?,
             kubeconfig,
         })
     }
@@ -130,14 +118,7 @@ impl Space {
 
     /// Creates an object, as its user does; gives what the API server made of it.
     pub async fn create(&self, item: &Item) -> Result<DynamicObject> {
-        self.create_with(item, &[]).await
-    }
-
-    /// Creates an object that has these finalizers.
-    pub async fn create_with(&self, item: &Item, finalizers: &[&str]) -> Result<DynamicObject> {
-        let mut manifest = item.manifest();
-        manifest["metadata"]["finalizers"] = json!(finalizers);
-        let object: DynamicObject = serde_json::from_value(manifest)?;
+        let object: DynamicObject = serde_json::from_value(item.manifest())?;
         Ok(self.of(item.kind, &self.cluster.admin).create(&PostParams::default(), &object).await?)
     }
 
@@ -150,11 +131,6 @@ impl Space {
     pub async fn delete(&self, item: &Item) -> Result<DynamicObject> {
         let deleted = self.of(item.kind, &self.cluster.admin).delete(&item.name, &DeleteParams::default()).await?;
         deleted.left().ok_or_else(|| format!("{} had no finalizers", item.name).into())
-    }
-
-    /// An object as it is now.
-    pub async fn get(&self, item: &Item) -> Result<DynamicObject> {
-        Ok(self.of(item.kind, &self.cluster.admin).get(&item.name).await?)
     }
 
     /// The operator's write of finalizers: conditional, a merge patch.
@@ -196,15 +172,30 @@ impl Space {
     /// Every object of the namespace goes: the next measurement finds an empty store. The API server would take longer for it
     /// than for most of what is measured, so they are taken from under it.
     pub async fn clear(&self) -> Result<()> {
-        let Etcd { http, url } = &self.cluster.etcd;
         for plural in KINDS.iter().map(|kind| kind.plural).chain(["cloudaccounts"]) {
-            let folder = format!("/registry/cloudaccess.dev/{plural}/{}", self.namespace);
-            // All keys that begin with the folder and a slash, after which comes the nought.
-            let (key, end) = (ByteString(format!("{folder}/").into()), ByteString(format!("{folder}0").into()));
-            let range = json!({"key": key, "range_end": end}).to_string();
-            http.post(format!("{url}/v3/kv/deleterange")).body(range).send().await?.error_for_status()?;
+            self.cluster.etcd.clear(&self.folder(plural)).await?;
         }
         Ok(())
+    }
+
+    /// Where the objects of a kind are kept.
+    fn folder(&self, plural: &str) -> String {
+        format!("/registry/cloudaccess.dev/{plural}/{}", self.namespace)
+    }
+
+    fn key(&self, item: &Item) -> String {
+        format!("{}/{}", self.folder(item.kind.plural), item.name)
+    }
+
+    /// An object as it is kept: as users see it, without a version.
+    pub async fn kept(&self, item: &Item) -> Result<Value> {
+        self.cluster.etcd.get(&self.key(item)).await
+    }
+
+    /// Has objects kept like these, whatever the API server would have said.
+    pub async fn keep(&self, objects: impl IntoIterator<Item = (&Item, Value)>) -> Result<()> {
+        let values: Vec<_> = objects.into_iter().map(|(item, object)| (self.key(item), object)).collect();
+        self.cluster.etcd.put(&values).await
     }
 }
 

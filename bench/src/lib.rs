@@ -5,6 +5,7 @@
 //! | [`kinds`], [`workload`] | what is measured: objects, kinds, targets |
 //! | [`bench`](mod@bench) | what every scenario has at hand, and the stage of one measurement |
 //! | [`cluster`], [`view`] | the API server: writes, and what a watch sees |
+//! | `etcd` | what the API server keeps objects in, beneath it |
 //! | [`simulator`], [`cloud`] | the clouds: the simulator's admin API and journal, the library's clients |
 //! | [`operator`], [`process`] | the binary, and what it costs |
 //! | [`settled`] | what an operator would have left behind |
@@ -17,6 +18,7 @@ pub mod bench;
 pub mod cloud;
 pub mod cluster;
 pub mod document;
+mod etcd;
 pub mod kinds;
 pub mod operator;
 pub mod process;

@@ -1,24 +1,22 @@
-//! Objects that are settled already: the bench writes what an operator would have left behind, lists and statuses alike.
+//! Objects that are settled already: the bench writes down what an operator would have left behind, in the clouds and in etcd.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloud_access_operator::api::FINALIZER;
 use serde_json::{Value, json};
 
 use crate::Result;
 use crate::bench::Stage;
-use crate::cluster::at_once;
 use crate::workload::{Item, Workload};
 
 /// How long no call comes once all is done.
 const QUIET: Duration = Duration::from_secs(2);
-/// How often a write is tried again.
-const MOST_TRIES: u32 = 10;
+/// Objects that are made up and written down together.
+const AT_ONCE: usize = 1_000;
 /// How long anything may take before it counts as broken.
 const LIMIT: Duration = Duration::from_mins(20);
 
-/// The status of one object of each kind, as the operator left it.
+/// One object of each kind, as the operator left it.
 type Templates = BTreeMap<&'static str, (Item, Value)>;
 
 impl Stage<'_> {
@@ -35,29 +33,12 @@ impl Stage<'_> {
         for (target, users) in lists {
             self.bench.simulator.admin("PATCH", &format!("targets/{target}/users"), Some(json!(users))).await?;
         }
-        at_once(others, async |item| self.settle_one(item, &status_of(item, &templates)?).await).await?;
-        self.view.all_ready(items.len(), LIMIT).await.map(drop)
-    }
-
-    /// Again where the API server is too busy, as it is with a hundred thousand objects.
-    async fn settle_one(&self, item: &Item, status: &Value) -> Result<()> {
-        let mut tries = 0;
-        loop {
-            // What failed may have been done.
-            let there = if tries == 0 { None } else { self.space.get(item).await.ok() };
-            let settled = async {
-                let object = match there {
-                    Some(object) => object,
-                    None => self.space.create_with(item, &[FINALIZER]).await?,
-                };
-                self.space.set_status(item, &object, status).await.map(drop)
-            };
-            match settled.await {
-                Err(_) if tries < MOST_TRIES => tries += 1,
-                settled => return settled,
-            }
-            tokio::time::sleep(QUIET).await;
+        let numbered: Vec<(usize, &Item)> = others.iter().enumerate().collect();
+        for some in numbered.chunks(AT_ONCE) {
+            let objects = some.iter().map(|&(number, item)| Ok((item, settled(item, number, &templates)?)));
+            self.space.keep(objects.collect::<Result<Vec<_>>>()?).await?;
         }
+        self.view.all_ready(items.len(), LIMIT).await.map(drop)
     }
 
     /// Has an operator settle these.
@@ -69,8 +50,7 @@ impl Stage<'_> {
         drop(operator);
         let mut templates = Templates::new();
         for item in items {
-            let status = self.space.get(item).await?.data["status"].clone();
-            templates.insert(item.kind.name, (item.clone(), status));
+            templates.insert(item.kind.name, (item.clone(), self.space.kept(item).await?));
         }
         Ok(templates)
     }
@@ -93,9 +73,17 @@ impl Stage<'_> {
     }
 }
 
-/// The status that the operator would have written.
-fn status_of(item: &Item, templates: &Templates) -> Result<Value> {
-    let (like, status) = templates.get(item.kind.name).ok_or("no object of this kind was settled")?;
-    let text = status.to_string().replace(&like.target, &item.target).replace(&like.principal, &item.principal);
-    Ok(serde_json::from_str(&text)?)
+/// An object as it would be kept, had its user created it and the operator settled it.
+fn settled(item: &Item, number: usize, templates: &Templates) -> Result<Value> {
+    let (like, object) = templates.get(item.kind.name).ok_or("no object of this kind was settled")?;
+    let status = object["status"].to_string();
+    let status = status.replace(&like.target, &item.target).replace(&like.principal, &item.principal);
+    let mut settled = object.clone();
+    settled["metadata"]["name"] = json!(item.name);
+    // As long as any other.
+    let uid = object["metadata"]["uid"].as_str().and_then(|uid| uid.get(..24)).ok_or("it has no uid")?;
+    settled["metadata"]["uid"] = json!(format!("{uid}{number:012x}"));
+    settled["spec"] = item.manifest()["spec"].take();
+    settled["status"] = serde_json::from_str(&status)?;
+    Ok(settled)
 }
