@@ -192,10 +192,9 @@ impl Space {
         self.cluster.etcd.get(&self.key(item)).await
     }
 
-    /// Has objects kept like these, whatever the API server would have said.
-    pub async fn keep(&self, objects: impl IntoIterator<Item = (&Item, Value)>) -> Result<()> {
-        let values: Vec<_> = objects.into_iter().map(|(item, object)| (self.key(item), object)).collect();
-        self.cluster.etcd.put(&values).await
+    /// Has an object kept like this, whatever the API server would have said.
+    pub async fn keep(&self, item: &Item, object: &Value) -> Result<()> {
+        self.cluster.etcd.put(&self.key(item), object).await
     }
 }
 

@@ -45,12 +45,9 @@ impl Etcd {
         Ok(serde_json::from_slice(&kept.value.0)?)
     }
 
-    /// Keeps all of these, each at its key.
-    pub(crate) async fn put(&self, values: &[(String, Value)]) -> Result<()> {
-        let put = async |(key, value): &(String, Value)| {
-            self.ask("put", &json!({"key": bytes(key), "value": bytes(&value.to_string())})).await
-        };
-        at_once(values, put).await.map(drop)
+    /// Keeps it there.
+    pub(crate) async fn put(&self, key: &str, value: &Value) -> Result<()> {
+        self.ask("put", &json!({"key": bytes(key), "value": bytes(&value.to_string())})).await.map(drop)
     }
 
     /// Deletes all whose keys begin with a folder and a slash.

@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::bench::Stage;
+use crate::cluster::at_once;
 use crate::workload::{Item, Workload};
 
 /// How long no call comes once all is done.
 const QUIET: Duration = Duration::from_secs(2);
-/// Objects that are made up and written down together.
-const AT_ONCE: usize = 1_000;
 /// How long anything may take before it counts as broken.
 const LIMIT: Duration = Duration::from_mins(20);
 
@@ -34,10 +33,9 @@ impl Stage<'_> {
             self.bench.simulator.admin("PATCH", &format!("targets/{target}/users"), Some(json!(users))).await?;
         }
         let numbered: Vec<(usize, &Item)> = others.iter().enumerate().collect();
-        for some in numbered.chunks(AT_ONCE) {
-            let objects = some.iter().map(|&(number, item)| Ok((item, settled(item, number, &templates)?)));
-            self.space.keep(objects.collect::<Result<Vec<_>>>()?).await?;
-        }
+        let keep =
+            async |&(number, item): &(usize, &Item)| self.space.keep(item, &like(&templates, item, number)?).await;
+        at_once(&numbered, keep).await?;
         self.view.all_ready(items.len(), LIMIT).await.map(drop)
     }
 
@@ -74,16 +72,16 @@ impl Stage<'_> {
 }
 
 /// An object as it would be kept, had its user created it and the operator settled it.
-fn settled(item: &Item, number: usize, templates: &Templates) -> Result<Value> {
-    let (like, object) = templates.get(item.kind.name).ok_or("no object of this kind was settled")?;
-    let status = object["status"].to_string();
-    let status = status.replace(&like.target, &item.target).replace(&like.principal, &item.principal);
-    let mut settled = object.clone();
-    settled["metadata"]["name"] = json!(item.name);
+fn like(templates: &Templates, item: &Item, number: usize) -> Result<Value> {
+    let (other, kept) = templates.get(item.kind.name).ok_or("no object of this kind was settled")?;
+    let status = kept["status"].to_string();
+    let status = status.replace(&other.target, &item.target).replace(&other.principal, &item.principal);
+    let mut object = kept.clone();
+    object["metadata"]["name"] = json!(item.name);
     // As long as any other.
-    let uid = object["metadata"]["uid"].as_str().and_then(|uid| uid.get(..24)).ok_or("it has no uid")?;
-    settled["metadata"]["uid"] = json!(format!("{uid}{number:012x}"));
-    settled["spec"] = item.manifest()["spec"].take();
-    settled["status"] = serde_json::from_str(&status)?;
-    Ok(settled)
+    let uid = kept["metadata"]["uid"].as_str().and_then(|uid| uid.get(..24)).ok_or("it has no uid")?;
+    object["metadata"]["uid"] = json!(format!("{uid}{number:012x}"));
+    object["spec"] = item.manifest()["spec"].take();
+    object["status"] = serde_json::from_str(&status)?;
+    Ok(object)
 }

@@ -129,3 +129,22 @@ impl Simulator {
         Ok(answer.bytes().await?.to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_is_a_write_whatever_the_journal_says_of_it() {
+        for (operation, writes) in
+            [("AddUsers", true), ("DeleteUsers", true), ("ListUsers", false), ("DescribeCluster", false)]
+        {
+            let call: Call = serde_json::from_value(json!({
+                "sequence": 1, "timestamp": "2026-01-01T00:00:00Z", "operation": operation, "target": "ehpc-0",
+                "action": null, "principals": ["user00001"], "succeeded": true,
+            }))
+            .unwrap();
+            assert_eq!(call.writes(), writes, "{operation}");
+        }
+    }
+}

@@ -51,8 +51,9 @@ impl ControlPlane {
     pub(crate) fn start(binaries: &Binaries, guard: &Guard, directory: &Path, options: Options) -> Result<Self> {
         let watch = Stopwatch::start();
         let [client, peer, secure] = free_ports()?;
-        let etcd = Daemon::start(guard, "etcd", etcd(binaries, directory, client, peer), directory)?;
-        write_private(&directory.join("etcd.url"), &format!("http://127.0.0.1:{client}"))?;
+        let store = format!("http://127.0.0.1:{client}");
+        let etcd = Daemon::start(guard, "etcd", etcd(binaries, directory, &store, peer), directory)?;
+        write_private(&directory.join("etcd.url"), &store)?;
         let server = Server {
             url: format!("https://127.0.0.1:{secure}"),
             certificates: directory.join("certificates").join("apiserver.crt"),
@@ -61,7 +62,7 @@ impl ControlPlane {
         let tokens = Tokens::new()?;
         tokens.write(&directory.join("tokens.csv"))?;
         tokens.write_kubeconfigs(&server)?;
-        let apiserver = kube_apiserver(binaries, directory, client, secure, options)?;
+        let apiserver = kube_apiserver(binaries, directory, &store, secure, options)?;
         let apiserver = Daemon::start(guard, "kube-apiserver", apiserver, directory)?;
         let kubectl_program = binaries.kubectl.clone();
         let mut started = Self { controllers: None, apiserver, etcd, server, kubectl_program };
@@ -151,12 +152,11 @@ impl ControlPlane {
     }
 }
 
-fn etcd(binaries: &Binaries, directory: &Path, client: u16, peer: u16) -> Command {
-    let client = format!("http://127.0.0.1:{client}");
+fn etcd(binaries: &Binaries, directory: &Path, client: &str, peer: u16) -> Command {
     let peer = format!("http://127.0.0.1:{peer}");
     let mut etcd = Command::new(&binaries.etcd);
     etcd.arg("--data-dir").arg(directory.join("etcd"));
-    etcd.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+    etcd.args(["--listen-client-urls", client, "--advertise-client-urls", client]);
     etcd.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
     etcd.args(["--initial-cluster", &format!("default={peer}")]);
     // The data is thrown away at the next start: no need to wait for the disk.
@@ -164,7 +164,13 @@ fn etcd(binaries: &Binaries, directory: &Path, client: u16, peer: u16) -> Comman
     etcd
 }
 
-fn kube_apiserver(binaries: &Binaries, directory: &Path, etcd: u16, secure: u16, options: Options) -> Result<Command> {
+fn kube_apiserver(
+    binaries: &Binaries,
+    directory: &Path,
+    store: &str,
+    secure: u16,
+    options: Options,
+) -> Result<Command> {
     let certificates = directory.join("certificates");
     make_directory(&certificates)?;
     // The API server makes this key for its own certificate, before it reads the key for signing tokens of service
@@ -172,7 +178,7 @@ fn kube_apiserver(binaries: &Binaries, directory: &Path, etcd: u16, secure: u16,
     let key = certificates.join("apiserver.key");
     let mut apiserver = Command::new(&binaries.kube_apiserver);
     apiserver.args([
-        &format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        &format!("--etcd-servers={store}"),
         &format!("--secure-port={secure}"),
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
