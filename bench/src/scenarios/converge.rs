@@ -45,7 +45,6 @@ pub(super) async fn created(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> R
 }
 
 async fn every(bench: &Bench, extent: &Extent, first: First, sink: Sink<'_>) -> Result<()> {
-    warm_up(bench, extent).await?;
     for (case, workload, latency) in extent.cases() {
         sink(case, compare(bench, extent, &workload, latency, first).await?)?;
     }
@@ -113,13 +112,6 @@ fn peak(workload: &Workload, mebibytes: f64) -> Row {
     Row::at_most("peak memory", mebibytes, bound, " MiB", "")
 }
 
-/// The first to write thousands of objects to a fresh API server is faster than whoever does so after it. So that this is not
-/// always the bare client, it does so once more than is measured.
-pub(super) async fn warm_up(bench: &Bench, extent: &Extent) -> Result<()> {
-    let most = extent.sizes.iter().copied().max().unwrap_or_default();
-    bare_run(bench, &Workload::mixed(most, 100), Duration::ZERO, First::Objects).await.map(drop)
-}
-
 async fn bare_run(bench: &Bench, workload: &Workload, latency: Duration, first: First) -> Result<Run> {
     let stage = bench.stage(workload, latency).await?;
     let items = workload.items();
@@ -181,7 +173,6 @@ async fn one_by_one(bench: &Bench, workload: &Workload, latency: Duration) -> Re
 
 /// How ten times the objects compare; and how they do for the bare client, which shows what of it is the API server's.
 pub(super) async fn growth(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
-    warm_up(bench, extent).await?;
     let (small, latency) = (if extent.quick { 100 } else { 1_000 }, extent.latencies()[0]);
     for targets in [100, 1] {
         let (few, many) = (Workload::mixed(small, targets), Workload::mixed(10 * small, targets));

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::converge::warm_up;
 use super::{Extent, LIMIT, Sink, times};
 use crate::bench::{Bench, Stage};
 use crate::cluster::at_once;
@@ -17,7 +16,6 @@ use crate::{Result, bare};
 const SURE_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn all(bench: &Bench, extent: &Extent, sink: Sink<'_>) -> Result<()> {
-    warm_up(bench, extent).await?;
     for (case, workload, latency) in extent.cases() {
         let (mut pairs, mut last) = (Vec::new(), Run::default());
         for _ in 0..extent.runs {
