@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Method, Request};
+use http::header::USER_AGENT;
+use http::{HeaderValue, Method, Request};
 use kube::client::Body;
 use kube::{Client, Config};
 use tokio::time::{Instant, sleep_until};
@@ -19,6 +20,9 @@ const WATCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// So much longer than a watch lasts may the API server say nothing, before the connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// Who is asking, in audit logs; and up to the slash the field manager of what is written, which would be `unknown` otherwise.
+const NAME: &str = concat!("cloud-access-operator/", env!("CARGO_PKG_VERSION"));
 
 /// A client whose watches last so long. With a pool of connections of its own.
 pub fn connect(config: &Config, watch_timeout: Duration, leadership: &Leadership) -> Result<Client, kube::Error> {
@@ -44,6 +48,7 @@ pub fn bare(config: &Config, silence: Duration) -> Result<Client, kube::Error> {
     config.read_timeout = Some(silence);
     // Otherwise the time runs while a connection is idle, and a request on it would be cut off.
     config.reset_reader_on_write = true;
+    config.headers.push((USER_AGENT, HeaderValue::from_static(NAME)));
     Client::try_from(config)
 }
 

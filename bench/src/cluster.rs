@@ -143,14 +143,14 @@ impl Space {
         let version = &object.metadata.resource_version;
         let patch = json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
         let api = self.of(item.kind, &self.cluster.operator);
-        Ok(api.patch(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
+        Ok(api.patch(&item.name, &as_operator(), &Patch::Merge(&patch)).await?)
     }
 
     /// The operator's write of a status: conditional, a merge patch.
     pub async fn set_status(&self, item: &Item, object: &DynamicObject, status: &Value) -> Result<DynamicObject> {
         let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
         let api = self.of(item.kind, &self.cluster.operator);
-        Ok(api.patch_status(&item.name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
+        Ok(api.patch_status(&item.name, &as_operator(), &Patch::Merge(&patch)).await?)
     }
 
     /// The operator's event about an object: how it rests, or that it was let go.
@@ -196,6 +196,11 @@ impl Space {
     pub async fn keep(&self, item: &Item, object: &Value) -> Result<()> {
         self.cluster.etcd.put(&self.key(item), object).await
     }
+}
+
+/// A writer with a name of its own: another's would have less to remember of who wrote what.
+fn as_operator() -> PatchParams {
+    PatchParams { field_manager: Some("bare-client".to_owned()), ..PatchParams::default() }
 }
 
 /// Does the same with each, so many at a time; gives what came of it, in order.

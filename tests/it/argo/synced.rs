@@ -120,14 +120,16 @@ impl Stage {
         assert_eq!(versions(&self.live().await), versions(settled), "they were applied again");
     }
 
-    /// The samples as they are in the API server, without the entries of who wrote what.
+    /// The samples as they are in the API server, without the entries of who wrote what: the status, the operator alone, by name.
     async fn live(&self) -> Vec<Value> {
         let mut live = Vec::new();
         for sample in &self.samples {
             let text = |field: &str| sample["metadata"][field].as_str().unwrap_or_default();
             let kind = sample["kind"].as_str().unwrap();
             let mut object = self.runner.api(kind, text("namespace")).get(text("name")).await.unwrap();
-            object.metadata.managed_fields = None;
+            let entries = object.metadata.managed_fields.take().unwrap_or_default();
+            let mut of_status = entries.iter().filter(|entry| entry.subresource.as_deref() == Some("status"));
+            assert!(of_status.all(|entry| entry.manager.as_deref() == Some("cloud-access-operator")), "{entries:?}");
             live.push(serde_json::to_value(object).unwrap());
         }
         live
