@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// Calls at once: enough to keep an API server busy. What it gets beyond what it can do it refuses, ours and others'.
+/// Calls at once: enough to keep an API server busy, and not so many that whoever else asks it waits for ours (ADR 37). What it
+/// gets beyond what it can do it refuses, ours and others'.
 const AT_ONCE: usize = 32;
 /// And beside these for what takes access away, so that it does not wait behind the others.
 const FOR_REVOCATIONS: usize = 8;
