@@ -4,6 +4,7 @@ use std::fs;
 use std::future::pending;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -96,7 +97,9 @@ pub fn main(command: Command) -> ExitCode {
     let done = match command.action {
         Some(Action::Crds { output_dir }) => write_crds(output_dir.as_deref()).map_err(StartError::Write),
         None => tokio::runtime::Runtime::new().map_err(StartError::Process).and_then(|runtime| {
-            let ended = runtime.block_on(operate(&command.run));
+            // On a worker thread, as the tasks it waits for: from here, threads would wake each other all the time.
+            let operator = runtime.spawn(async move { operate(&command.run).await });
+            let ended = runtime.block_on(operator).unwrap_or_else(|panic| resume_unwind(panic.into_panic()));
             // Whatever is still under way ends with the process, at once.
             runtime.shutdown_background();
             ended
